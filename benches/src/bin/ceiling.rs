@@ -1,0 +1,143 @@
+//! How close the API comes to the embedded backends' own ceiling: the same calls made straight
+//! through the SDK, in the same process, in turns.
+//!
+//! `cargo run --release -p benches --bin ceiling`
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a bench prints its figures and ends at the first error"
+)]
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use benches::{AT_ONCE, Rounds, profile, rate};
+use testkit::{Client, Sheaf};
+use uuid::Uuid;
+
+const ROUNDS: usize = 7;
+const READS: usize = 1_000;
+const UPLOADS: usize = 200;
+const UPLOAD_BYTES: usize = 64 * 1024;
+
+/// Rows of the two transactions of an upload: begin, and commit.
+const BEGIN_ROWS: usize = 3;
+const COMMIT_ROWS: usize = 5;
+
+#[tokio::main]
+async fn main() {
+    let sheaf = Sheaf::start().await;
+    let client = sheaf.admin();
+    println!("{AT_ONCE} connections, {ROUNDS} rounds in turns, {}", profile());
+    reads(&sheaf, &client).await;
+    uploads(&sheaf, &client).await;
+    sheaf.server.stop().await;
+}
+
+async fn reads(sheaf: &Sheaf, client: &Client) {
+    let file = client.put("name=read.txt", "text").await;
+    sheaf.rest().await;
+    let id = file["id"].as_str().expect("an id");
+    let path = format!("/v1/files/{id}");
+    let table = &sheaf.store().table;
+    let key = HashMap::from([
+        ("pk".to_owned(), AttributeValue::S(format!("W#acme#F#{id}"))),
+        ("sk".to_owned(), AttributeValue::S("A".to_owned())),
+    ]);
+    let (mut ceiling, mut ours, mut share) = (Rounds::default(), Rounds::default(), Rounds::default());
+    for _ in 0..ROUNDS {
+        let straight = rate(READS, |_| async {
+            let item = table
+                .client()
+                .get_item()
+                .table_name(table.name())
+                .set_key(Some(key.clone()))
+                .consistent_read(true)
+                .send()
+                .await
+                .expect("GetItem");
+            assert!(item.item.is_some());
+        })
+        .await;
+        let through = rate(READS, |_| async {
+            client.get(&path).await.expect(200);
+        })
+        .await;
+        ceiling.add(straight);
+        ours.add(through);
+        share.add(100.0 * through / straight);
+    }
+    ceiling.tell("metadata read: GetItem straight through the SDK", "/s");
+    ours.tell("metadata read: GET /v1/files/{id}", "/s");
+    share.tell("metadata read: share of the ceiling", "%");
+}
+
+async fn uploads(sheaf: &Sheaf, client: &Client) {
+    let bytes = vec![b'x'; UPLOAD_BYTES];
+    let (mut ceiling, mut ours, mut share) = (Rounds::default(), Rounds::default(), Rounds::default());
+    for round in 0..ROUNDS {
+        let straight = rate(UPLOADS, |_| straight(sheaf, &bytes)).await;
+        let through = rate(UPLOADS, |number| {
+            let query = format!("name=u-{round}-{number}.bin");
+            let bytes = bytes.clone();
+            async move {
+                client.upload(&query, bytes).await.expect(201);
+            }
+        })
+        .await;
+        // Reading what was uploaded is no part of the upload, and must not slow the next round.
+        sheaf.rest().await;
+        ceiling.add(straight);
+        ours.add(through);
+        share.add(100.0 * through / straight);
+    }
+    ceiling.tell("64 KiB upload: one PUT and two transactions", "/s");
+    ours.tell("64 KiB upload: POST /v1/files", "/s");
+    share.tell("64 KiB upload: share of the ceiling", "%");
+}
+
+/// The calls of an upload, made straight: begin, PUT, commit.
+async fn straight(sheaf: &Sheaf, bytes: &[u8]) {
+    let store = sheaf.store();
+    transact(sheaf, BEGIN_ROWS).await;
+    store
+        .blobs
+        .client()
+        .put_object()
+        .bucket(store.blobs.bucket())
+        .key(format!("blobs/bench/{}", Uuid::new_v4()))
+        .if_none_match("*")
+        .body(bytes.to_vec().into())
+        .send()
+        .await
+        .expect("PutObject");
+    transact(sheaf, COMMIT_ROWS).await;
+}
+
+async fn transact(sheaf: &Sheaf, rows: usize) {
+    let table = &sheaf.store().table;
+    let writes = (0..rows)
+        .map(|_| {
+            let row = HashMap::from([
+                ("pk".to_owned(), AttributeValue::S(Uuid::new_v4().to_string())),
+                ("sk".to_owned(), AttributeValue::S("A".to_owned())),
+                ("payload".to_owned(), AttributeValue::S("x".repeat(600))),
+            ]);
+            let put = Put::builder()
+                .table_name(table.name())
+                .set_item(Some(row))
+                .condition_expression("attribute_not_exists(pk)")
+                .build()
+                .expect("a write");
+            TransactWriteItem::builder().put(put).build()
+        })
+        .collect();
+    table
+        .client()
+        .transact_write_items()
+        .set_transact_items(Some(writes))
+        .send()
+        .await
+        .expect("TransactWriteItems");
+}

@@ -1,0 +1,79 @@
+//! The verbs, one file each.
+//!
+//! A new one takes three lines here: its module, its variant, its arm in [`run`].
+
+mod demo;
+mod dossier;
+mod dossiers;
+mod failures;
+mod generate;
+mod get;
+mod keys;
+mod ls;
+mod outcomes;
+mod put;
+mod rm;
+mod serve;
+mod show;
+mod templates;
+mod token;
+
+use clap::Subcommand;
+
+use crate::arguments::Connection;
+use crate::client::Client;
+use crate::error::Result;
+use crate::output::Output;
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(demo::Arguments),
+    Serve(serve::Arguments),
+    Token(token::Arguments),
+    Put(put::Arguments),
+    Ls(ls::Arguments),
+    Show(show::Arguments),
+    Get(get::Arguments),
+    Rm(rm::Arguments),
+    Generate(generate::Arguments),
+    Templates(templates::Arguments),
+    Dossiers(dossiers::Arguments),
+    Dossier(dossier::Arguments),
+    Failures(failures::Arguments),
+    Keys(keys::Arguments),
+}
+
+/// What every command is given.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) connection: Connection,
+    pub(crate) output: &'a Output,
+}
+
+impl Context<'_> {
+    /// Prepares the connection that the command line asks for.
+    pub(crate) fn client(&self) -> Result<Client> {
+        Client::new(&self.connection)
+    }
+}
+
+/// Does what was asked.
+pub(crate) async fn run(command: Command, context: &Context<'_>) -> Result<()> {
+    match command {
+        Command::Demo(arguments) => demo::run(&arguments, context).await,
+        Command::Serve(arguments) => serve::run(&arguments, context).await,
+        Command::Token(arguments) => token::run(&arguments, context),
+        Command::Put(arguments) => put::run(&arguments, context).await,
+        Command::Ls(arguments) => ls::run(&arguments, context).await,
+        Command::Show(arguments) => show::run(&arguments, context).await,
+        Command::Get(arguments) => get::run(&arguments, context).await,
+        Command::Rm(arguments) => rm::run(&arguments, context).await,
+        Command::Generate(arguments) => generate::run(&arguments, context).await,
+        Command::Templates(arguments) => templates::run(&arguments, context).await,
+        Command::Dossiers(arguments) => dossiers::run(&arguments, context).await,
+        Command::Dossier(arguments) => dossier::run(&arguments, context).await,
+        Command::Failures(arguments) => failures::run(&arguments, context).await,
+        Command::Keys(arguments) => keys::run(&arguments, context).await,
+    }
+}

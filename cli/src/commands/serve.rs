@@ -1,0 +1,88 @@
+//! `sheaf serve`: the local runner.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use clap::Args;
+use local::server::{Server, ServerSettings};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Context;
+use crate::data::DataArguments;
+use crate::error::{Error, Result};
+
+/// Runs Sheaf on this machine
+///
+/// Everything is in one process and one data folder, and survives a crash. It listens on this
+/// machine only. Ends on Ctrl-C or SIGTERM, with all that is under way brought to its end.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Where the API listens, on 127.0.0.1
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Where signed URLs point, on 127.0.0.1; the port after the API's unless given
+    #[arg(long)]
+    s3_port: Option<u16>,
+    /// What writes summaries: extractive, bedrock, or bedrock:MODEL
+    #[arg(long, env = "MODEL", default_value = "extractive")]
+    model: String,
+    /// Bytes a new workspace may store
+    #[arg(long, env = "QUOTA_BYTES")]
+    quota_bytes: Option<u64>,
+    /// Origins browsers may call from, separated by commas, such as <http://localhost:3000>
+    #[arg(long, env = "ALLOWED_ORIGINS", value_name = "ORIGINS")]
+    allow_origins: Option<String>,
+    #[command(flatten)]
+    data: DataArguments,
+}
+
+pub(super) async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<()> {
+    runtime::telemetry::init("serve");
+    let settings = settings(arguments).await?;
+    let server = Server::start(settings).await.map_err(not_started)?;
+    context.output.note(&format!(
+        "Sheaf is at {} over {}\nA token: sheaf token --workspace NAME --role editor --data {}",
+        server.url(),
+        server.stack.data().display(),
+        server.stack.data().display(),
+    ));
+    wait_for_end().await?;
+    context.output.note("ending what is under way");
+    server.stop().await;
+    Ok(())
+}
+
+async fn settings(arguments: &Arguments) -> Result<ServerSettings> {
+    let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), arguments.port);
+    let reader = std::env::current_exe().map_err(|error| not_started(&error))?;
+    let mut settings = ServerSettings::over(arguments.data.folder()?, address, reader);
+    // Stable, so that URLs signed before a restart hold after it.
+    settings.stack.s3_port = match (arguments.s3_port, arguments.port) {
+        (Some(port), _) => port,
+        (None, 0) => 0,
+        (None, port) => port.saturating_add(1),
+    };
+    if let Some(bytes) = arguments.quota_bytes {
+        settings.stack.quota.bytes = bytes;
+    }
+    if let Some(origins) = &arguments.allow_origins {
+        settings.functions.origins = origins.parse().map_err(Error::Usage)?;
+    }
+    settings.functions.model = local::model::connect(&arguments.model)
+        .await
+        .map_err(Error::Usage)?;
+    Ok(settings)
+}
+
+/// Returns when someone asks for the end.
+async fn wait_for_end() -> Result<()> {
+    let mut terminated = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result.map_err(Error::Runtime),
+        _ = terminated.recv() => Ok(()),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
+fn not_started(error: impl ToString) -> Error {
+    Error::failed("Sheaf did not start", error.to_string())
+}

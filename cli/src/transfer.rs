@@ -1,0 +1,7 @@
+//! Moves bytes: small ones through the API, large ones by signed URLs.
+
+pub(crate) mod download;
+pub(crate) mod parts;
+pub(crate) mod source;
+pub(crate) mod store;
+pub(crate) mod upload;

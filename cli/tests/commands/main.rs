@@ -1,0 +1,15 @@
+//! Runs the real `sheaf` binary against a small HTTP server that speaks the wire format.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
+mod dossiers;
+mod downloads;
+mod errors;
+mod generations;
+mod lists;
+mod retries;
+mod server;
+mod uploads;

@@ -1,0 +1,92 @@
+//! The `cleanup` function: on schedule it removes what has expired, aborts uploads left open, sends
+//! work again whose message was lost and compares objects with rows; from the access queue it
+//! counts downloads.
+//!
+//! All of it may run twice and at once: every step looks at the row first and has its condition.
+//!
+//! # Permissions
+//! - table: read, write
+//! - index due: read
+//! - objects blobs/: delete
+//! - objects presigned/: delete, abort
+//! - objects text/: delete
+//! - bucket: list, list-multiparts
+//! - queue access: receive
+//! - queue ingest: send
+//! - queue summarize: send
+
+pub mod access;
+pub mod sweep;
+
+mod reconcile;
+
+use std::time::Duration;
+
+use aws_lambda_events::event::sqs::SqsEvent;
+use domain::message::Destination;
+use runtime::config::ConfigError;
+use serde_json::Value;
+use store::Store;
+
+/// What the function works with.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Where things are kept.
+    pub store: Store,
+    /// How much one run does.
+    pub limits: Limits,
+}
+
+/// How much one run does. What is left is the next run's.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long it goes on beginning new pages of work.
+    pub time: Duration,
+    /// Rows of a page of what is due.
+    pub page_rows: i32,
+    /// Pages of objects that are compared with rows; S3 puts up to 1,000 on one.
+    pub object_pages: usize,
+}
+
+impl Default for Limits {
+    /// Well below the four minutes that `template.yaml` gives the function: a page that has begun
+    /// is finished.
+    fn default() -> Self {
+        Self {
+            time: Duration::from_secs(150),
+            page_rows: 100,
+            object_pages: 20,
+        }
+    }
+}
+
+impl State {
+    /// Works with this store, within the usual limits.
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Connects to what the environment names.
+    ///
+    /// # Errors
+    /// `ConfigError` naming the setting that is missing or cannot be read.
+    pub async fn from_environment() -> Result<Self, ConfigError> {
+        let store = Store::from_environment(&[Destination::Ingest, Destination::Summarize]).await?;
+        Ok(Self::new(store))
+    }
+}
+
+/// Handles whatever Lambda brings: messages of the access queue, or else the schedule.
+///
+/// # Errors
+/// When the messages are not in the form of SQS.
+pub async fn handle(state: &State, payload: Value) -> Result<Value, serde_json::Error> {
+    if payload.get("Records").is_some() {
+        let event: SqsEvent = serde_json::from_value(payload)?;
+        return serde_json::to_value(access::handle(state, event).await);
+    }
+    serde_json::to_value(sweep::run(state).await)
+}

@@ -1,0 +1,167 @@
+//! The reconciler: objects in S3 that no row knows are removed.
+//!
+//! It covers blobs, under both their prefixes: every object older than an hour must have its blob
+//! row, and every multipart upload older than eight days an open session. It walks over all
+//! objects, some pages a run, and remembers where it stopped. Texts and receipts follow from their
+//! keys and are not looked at. A row without its object shows when the object is read, and is not
+//! looked for here: rows that are there for long have had their bytes read by the pipeline.
+
+use std::time::Instant;
+
+use domain::file::BlobRef;
+use domain::{Result, WorkspaceId};
+use jiff::{SignedDuration, Timestamp};
+use store::blob::{BLOBS_PREFIX, ListedMultipart, ListedObject, ObjectKey, PRESIGNED_PREFIX};
+
+use crate::State;
+use crate::sweep::Report;
+
+/// Age from which an object must have its row. The row is written first, so this only has to
+/// outlast a write that was under way when its session was aborted.
+const OBJECT_AGE: SignedDuration = SignedDuration::from_hours(1);
+
+/// Age from which a multipart upload must have an open session: above the seven days of a session.
+const MULTIPART_AGE: SignedDuration = SignedDuration::from_hours(8 * 24);
+
+/// Compares some pages of objects with rows.
+pub(crate) async fn reconcile(state: &State, until: Instant, report: &mut Report) {
+    if let Err(error) = walk_objects(state, until, report).await {
+        report.failed("comparing objects with rows", &error);
+    }
+    if let Err(error) = walk_multiparts(state, until, report).await {
+        report.failed("looking for multipart uploads", &error);
+    }
+}
+
+/// Goes on where the last run stopped, to the end of the walk at most.
+async fn walk_objects(state: &State, until: Instant, report: &mut Report) -> Result<()> {
+    let store = &state.store;
+    let now = store.clock.now();
+    let mut looked_at = store.reconciled_to().await?;
+    for _ in 0..state.limits.object_pages {
+        if Instant::now() >= until {
+            break;
+        }
+        let prefix = prefix_at(looked_at.as_deref());
+        let page = store.blobs.list(prefix, looked_at.as_deref()).await?;
+        looked_at = match page.objects.last() {
+            Some(last) if page.more => Some(last.path.clone()),
+            _ if prefix == BLOBS_PREFIX => Some(PRESIGNED_PREFIX.to_owned()),
+            _ => None,
+        };
+        remove_orphans(state, page.objects, now, report).await?;
+        store.note_reconciled_to(looked_at.clone()).await?;
+        if looked_at.is_none() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The prefix a walk is in that has come to this key: first the one, then the other.
+fn prefix_at(looked_at: Option<&str>) -> &'static str {
+    if looked_at.is_some_and(|key| key.starts_with(PRESIGNED_PREFIX)) {
+        PRESIGNED_PREFIX
+    } else {
+        BLOBS_PREFIX
+    }
+}
+
+/// Removes those of a page's objects that no row knows.
+async fn remove_orphans(
+    state: &State,
+    objects: Vec<ListedObject>,
+    now: Timestamp,
+    report: &mut Report,
+) -> Result<()> {
+    let blobs = objects
+        .iter()
+        .filter(|object| is_older(object.written_at, OBJECT_AGE, now))
+        .filter_map(|object| blob_at(&object.path))
+        .collect();
+    for (workspace, blob) in state.store.orphans(blobs).await? {
+        let key = ObjectKey::Blob(workspace, blob);
+        match state.store.blobs.delete(&key).await {
+            Ok(()) => report.orphans_removed += 1,
+            Err(error) => report.failed("removing an object that belongs to nothing", &error),
+        }
+    }
+    Ok(())
+}
+
+/// Aborts multipart uploads that are older than any session and that no session names. All pages,
+/// while there is time: only the open ones are listed.
+async fn walk_multiparts(state: &State, until: Instant, report: &mut Report) -> Result<()> {
+    let now = state.store.clock.now();
+    let mut last: Option<ListedMultipart> = None;
+    while Instant::now() < until {
+        let blobs = &state.store.blobs;
+        let page = blobs
+            .list_multiparts(PRESIGNED_PREFIX, last.as_ref())
+            .await?;
+        for multipart in &page.multiparts {
+            if !is_older(multipart.begun_at, MULTIPART_AGE, now) {
+                continue;
+            }
+            match abort_orphan(state, multipart).await {
+                Ok(true) => report.orphans_removed += 1,
+                Ok(false) => {}
+                Err(error) => report.failed("aborting a multipart upload", &error),
+            }
+        }
+        last = page.multiparts.last().cloned();
+        if !page.more || last.is_none() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn abort_orphan(state: &State, multipart: &ListedMultipart) -> Result<bool> {
+    let Some((workspace, blob)) = blob_at(&multipart.path) else {
+        return Ok(false);
+    };
+    let store = &state.store;
+    let id = &multipart.multipart_id;
+    if store.is_being_uploaded(&workspace, blob, id).await? {
+        return Ok(false);
+    }
+    let key = ObjectKey::Blob(workspace, blob);
+    store.blobs.abort_multipart(&key, id).await?;
+    Ok(true)
+}
+
+/// Reads the key of a blob. What is not one of ours is left alone.
+fn blob_at(path: &str) -> Option<(WorkspaceId, BlobRef)> {
+    match ObjectKey::parse(path)? {
+        ObjectKey::Blob(workspace, blob) => Some((workspace, blob)),
+        ObjectKey::Text(..) | ObjectKey::Receipt(..) | ObjectKey::Inbox(..) => None,
+    }
+}
+
+fn is_older(written_at: Timestamp, age: SignedDuration, now: Timestamp) -> bool {
+    now.duration_since(written_at) > age
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_goes_through_the_one_prefix_and_then_the_other() {
+        assert_eq!(prefix_at(None), BLOBS_PREFIX);
+        assert_eq!(prefix_at(Some("blobs/acme/x")), BLOBS_PREFIX);
+        assert_eq!(prefix_at(Some(PRESIGNED_PREFIX)), PRESIGNED_PREFIX);
+        assert_eq!(prefix_at(Some("presigned/acme/x")), PRESIGNED_PREFIX);
+    }
+
+    #[test]
+    fn only_blobs_are_compared_with_rows() {
+        let id = "00000000-0000-4000-8000-000000000001";
+        assert!(blob_at(&format!("blobs/acme/{id}")).is_some());
+        assert!(blob_at(&format!("presigned/acme/{id}")).is_some());
+        for other in ["blobs/acme/x", "inbox/acme/x", "text/acme/x", ""] {
+            assert!(blob_at(other).is_none(), "{other}");
+        }
+    }
+}

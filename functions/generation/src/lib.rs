@@ -1,0 +1,61 @@
+//! The `generation` function: templates and parameters become files.
+//!
+//! # Permissions
+//! - table: read, write
+//! - objects blobs/: get, put, delete
+//! - queue ingest: send
+
+pub mod generate;
+pub mod preview;
+
+mod answer;
+mod recipe;
+
+use api::auth::Authenticator;
+use axum::extract::FromRef;
+use domain::message::Destination;
+use runtime::config::ConfigError;
+use store::Store;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What the function works with.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Where things are kept.
+    pub store: Store,
+    /// Who calls.
+    pub authenticator: Authenticator,
+}
+
+impl State {
+    /// Connects to what the environment names.
+    ///
+    /// # Errors
+    /// `ConfigError` naming the setting that is missing or cannot be read.
+    pub async fn from_environment() -> Result<Self, ConfigError> {
+        let store = Store::from_environment(&[Destination::Ingest]).await?;
+        Ok(Self {
+            authenticator: Authenticator::from_environment(store.clone())?,
+            store,
+        })
+    }
+}
+
+impl FromRef<State> for Authenticator {
+    fn from_ref(state: &State) -> Self {
+        state.authenticator.clone()
+    }
+}
+
+/// The routes of this function, with their documentation.
+pub fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(generate::generate))
+        .routes(routes!(preview::preview))
+}
+
+/// The routes of this function, ready to be served.
+pub fn router(state: State) -> axum::Router {
+    axum::Router::from(routes()).with_state(state)
+}

@@ -1,0 +1,11 @@
+//! The `generation` function as a Lambda binary.
+
+use lambda_http::Error;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    runtime::telemetry::init("generation");
+    let origins = api::settings::allowed_origins()?;
+    let state = generation::State::from_environment().await?;
+    lambda_http::run(api::serve::around(generation::router(state), &origins)).await
+}

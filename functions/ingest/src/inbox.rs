@@ -1,0 +1,136 @@
+//! Takes in an object dropped under `inbox/{workspace}/`: it becomes a file, and leaves the inbox.
+//!
+//! The session's Idempotency-Key is the object itself (path and `ETag`), so an event that comes twice
+//! takes it in once, and the same path with new bytes is a new file.
+
+use domain::file::{Content, File, Origin, Writer};
+use domain::name::{FileName, FolderPath};
+use domain::tag::Tags;
+use domain::upload::{
+    Intent, MAX_SINGLE_PUT_BYTES, OnConflict, Plan, SESSION_LIFETIME, Upload, UploadState,
+};
+use domain::{Error, Result, Sha256, WorkspaceId};
+use store::blob::{ObjectHead, ObjectKey};
+use store::idempotency::Repeatable;
+use store::upload::{Beginning, Begun};
+use tracing::{info, warn};
+
+use crate::State;
+
+/// Who owns what comes from the inbox: whoever may write to the bucket, which is no principal.
+const OWNER: &str = "inbox";
+
+/// How many first bytes tell what a file is.
+const HEAD_BYTES: u64 = 8 * 1024;
+
+/// Takes in an object, if it is still there.
+pub(crate) async fn take(state: &State, workspace: WorkspaceId, rest: &str) -> Result<()> {
+    let from = ObjectKey::Inbox(workspace.clone(), rest.to_owned());
+    let Some(head) = state.store.blobs.head(&from).await? else {
+        return Ok(());
+    };
+    if rest.ends_with('/') {
+        // What consoles make to show an empty folder.
+        return Ok(());
+    }
+    let Some((folder, name)) = place(rest) else {
+        warn!("an object of the inbox has no valid name and stays there");
+        return Ok(());
+    };
+    if head.size_bytes > MAX_SINGLE_PUT_BYTES {
+        warn!(
+            head.size_bytes,
+            "an object of the inbox is too large and stays there"
+        );
+        return Ok(());
+    }
+    let intent = Intent {
+        name,
+        folder,
+        document_type: None,
+        tags: Tags::default(),
+        expires_in: None,
+        on_conflict: OnConflict::Rename,
+        owner: OWNER.to_owned(),
+    };
+    match import(state, &workspace, &from, &head, intent).await {
+        Ok(file) => {
+            info!(file.id = %file.id, "took in an object of the inbox");
+            state.store.blobs.delete(&from).await
+        }
+        // Trying again changes nothing; the object stays for a person to see.
+        Err(
+            error @ (Error::QuotaExceeded { .. }
+            | Error::RefusedType { .. }
+            | Error::Conflict { .. }),
+        ) => {
+            warn!(%error, "an object of the inbox was not taken in");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Splits the path in the inbox into folder and name.
+fn place(rest: &str) -> Option<(FolderPath, FileName)> {
+    let (folder, name) = rest.rsplit_once('/').unwrap_or(("", rest));
+    Some((folder.parse().ok()?, name.parse().ok()?))
+}
+
+async fn import(
+    state: &State,
+    workspace: &WorkspaceId,
+    from: &ObjectKey,
+    head: &ObjectHead,
+    intent: Intent,
+) -> Result<File> {
+    let store = &state.store;
+    let first = store.blobs.read_head(from, HEAD_BYTES).await?;
+    let content_type =
+        extract::media::accept(&first, intent.name.as_str(), head.content_type.as_deref())?;
+    let identity = Sha256::of(format!("{}\n{}", from.path(), head.etag).as_bytes());
+    let beginning = Beginning {
+        intent,
+        size_bytes: head.size_bytes,
+        content_type: Some(content_type),
+        sha256: None,
+        plan: Plan::Single,
+        writer: Writer::Function,
+        lifetime: SESSION_LIFETIME,
+        repeatable: Some(Repeatable {
+            principal: OWNER.to_owned(),
+            key: identity,
+            request: identity,
+        }),
+    };
+    let upload = match store.begin_upload(workspace, beginning).await? {
+        Begun::New(upload) => upload,
+        Begun::Before(upload) => match upload.state {
+            UploadState::Open => upload,
+            UploadState::Committed { file, .. } => return store.file(workspace, file).await,
+            UploadState::Aborted => return Err(store::commit::aborted()),
+        },
+    };
+    commit(state, workspace, from, &upload).await
+}
+
+async fn commit(
+    state: &State,
+    workspace: &WorkspaceId,
+    from: &ObjectKey,
+    upload: &Upload,
+) -> Result<File> {
+    let store = &state.store;
+    let to = ObjectKey::Blob(workspace.clone(), upload.blob);
+    store.blobs.copy(from, &to).await?;
+    let content = Content {
+        blob: upload.blob,
+        size_bytes: upload.size_bytes,
+        content_type: upload.content_type.clone().unwrap_or_default(),
+        sha256: None,
+        promised_sha256: None,
+    };
+    store
+        .commit_upload(workspace, upload, &content, Origin::Imported)
+        .await
+}

@@ -1,0 +1,134 @@
+//! The `ingest` function: reads committed versions, puts files into dossiers, finishes uploads
+//! whose client vanished and takes in what is dropped in the inbox.
+//!
+//! # Permissions
+//! - table: read, write
+//! - objects blobs/: get, put
+//! - objects presigned/: get, put, delete, parts, abort
+//! - objects inbox/: get, delete
+//! - objects text/: put, delete
+//! - bucket: list
+//! - queue ingest: receive, send
+//! - queue summarize: send
+
+mod arrival;
+mod inbox;
+mod message;
+mod read;
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use domain::message::{Destination, Task};
+use domain::{Result, Retry};
+use extract::{Extractor, Limits};
+use runtime::batch::{self, Message, Outcome};
+use runtime::config::ConfigError;
+use runtime::telemetry::chain_of;
+use store::Store;
+use store::work::WorkItem;
+use tracing::{error, info, warn};
+
+use crate::message::Received;
+
+/// What the function works with.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Where things are kept.
+    pub store: Store,
+    /// Reads untrusted files, each in a process of its own.
+    pub extractor: Extractor,
+}
+
+impl State {
+    /// Connects to what the environment names.
+    ///
+    /// # Errors
+    /// `ConfigError` naming the setting that is missing or cannot be read.
+    pub async fn from_environment() -> Result<Self, ConfigError> {
+        let program = std::env::current_exe().map_err(|error| ConfigError::Unreadable {
+            name: "/proc/self/exe",
+            meaning: "this program, to start again as the reader of files",
+            reason: error.to_string(),
+        })?;
+        Ok(Self {
+            store: Store::from_environment(&[Destination::Ingest, Destination::Summarize]).await?,
+            extractor: Extractor::new(program, Limits::default()),
+        })
+    }
+}
+
+/// How often the queue gives out a message before it goes to the dead letters. `template.yaml`
+/// says the same as `maxReceiveCount`.
+pub const MAX_RECEIVES: u32 = 5;
+
+/// Handles a batch of messages; those that failed are named and come again.
+pub async fn handle(state: &State, event: SqsEvent) -> SqsBatchResponse {
+    batch::run(event, |message| handle_one(state, message)).await
+}
+
+async fn handle_one(state: &State, message: Message) -> Outcome {
+    match message::read(&message.body) {
+        Ok(Received::Work(work)) => {
+            let item = match state.store.work(&work.workspace, work.id).await {
+                Ok(Some(item)) => item,
+                // Done before: this is a duplicate.
+                Ok(None) => return Outcome::Done,
+                Err(error) => {
+                    warn!(work.id = %work.id, %error, "work could not be looked up");
+                    return Outcome::Again;
+                }
+            };
+            let result = perform(state, &item).await;
+            settle(state, &item, result, message.receive_count).await
+        }
+        Ok(Received::Objects(objects)) => {
+            for object in objects {
+                if let Err(error) = arrival::take(state, &object).await {
+                    warn!(error = chain_of(&error), "an S3 event was not handled");
+                    return Outcome::Again;
+                }
+            }
+            Outcome::Done
+        }
+        Ok(Received::Test) => Outcome::Done,
+        Err(detail) => {
+            error!(detail, "a message cannot be read");
+            Outcome::Again
+        }
+    }
+}
+
+async fn perform(state: &State, item: &WorkItem) -> Result<()> {
+    let workspace = &item.work.workspace;
+    match item.work.task {
+        Task::ReadVersion { file, version } => read::read(state, item, file, version).await,
+        Task::PlaceFile { file } => state.store.place_file(workspace, item, file).await,
+        Task::FillDossier { dossier } => state.store.fill_dossier(workspace, item, dossier).await,
+        Task::SummarizeVersion { .. } | Task::SummarizeDossier { .. } => {
+            // Sent to the wrong queue by hand: to the right one with it.
+            state.store.send(&item.work).await;
+            Ok(())
+        }
+    }
+}
+
+/// Decides what becomes of a message after its work: done, again, or given up and listed.
+async fn settle(state: &State, item: &WorkItem, result: Result<()>, receive_count: u32) -> Outcome {
+    let Err(error) = result else {
+        info!(work.id = %item.work.id, "work done");
+        return Outcome::Done;
+    };
+    let last = receive_count >= MAX_RECEIVES;
+    warn!(work.id = %item.work.id, receive_count, error = chain_of(&error), "work failed");
+    if error.retry() == Retry::Later && !last {
+        return Outcome::Again;
+    }
+    let failure = domain::file::Failure {
+        stage: "ingest".to_owned(),
+        code: "gave_up".to_owned(),
+        detail: format!("{error}: redrive it once the cause is gone"),
+    };
+    if let Err(error) = state.store.give_up(item, failure).await {
+        warn!(work.id = %item.work.id, %error, "work could not be given up");
+    }
+    Outcome::Again
+}

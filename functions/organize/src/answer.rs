@@ -1,0 +1,44 @@
+//! Answers with a file or a dossier as it stands after a change.
+
+use api::etag;
+use api::view::dossier::DossierView;
+use api::view::file::FileView;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use domain::dossier::Dossier;
+use domain::file::File;
+use domain::{Kind, Result, WorkspaceId};
+use store::Store;
+
+/// Shows a file with its entity tag.
+pub(crate) async fn file(
+    store: &Store,
+    workspace: &WorkspaceId,
+    status: StatusCode,
+    file: File,
+) -> Result<Response> {
+    let tag = etag::header_value(&etag::of_file(&file));
+    let view = view(store, workspace, file).await?;
+    Ok((status, [(header::ETAG, tag)], axum::Json(view)).into_response())
+}
+
+/// Looks up the path of a file and shows it.
+pub(crate) async fn view(store: &Store, workspace: &WorkspaceId, file: File) -> Result<FileView> {
+    let folder = store.path_of(workspace, file.folder).await?;
+    Ok(FileView::new(file, &folder))
+}
+
+/// Accepts that a dossier's summary is wanted, and shows the dossier as it stands.
+pub(crate) async fn accepted(
+    store: &Store,
+    workspace: &WorkspaceId,
+    dossier: Dossier,
+) -> Result<(StatusCode, axum::Json<DossierView>)> {
+    let view = api::dossier::show(store, workspace, dossier).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(view)))
+}
+
+/// Checks `If-Match` against a file as it was read.
+pub(crate) fn check_if_match(headers: &HeaderMap, file: &File) -> Result<()> {
+    etag::check_if_match(headers, Kind::File, &etag::of_file(file))
+}

@@ -1,0 +1,192 @@
+//! `PATCH /v1/files/{id}`: changes what a file is called, where it is, how it is sorted.
+
+use api::auth::Caller;
+use api::problem::Result;
+use api::request::{Json, Query};
+use api::view::file::FileView;
+use axum::extract::Path;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use domain::name::FolderPath;
+use domain::principal::Role;
+use domain::tag::Tags;
+use domain::upload::expires_in;
+use domain::{Error, FileId, WorkspaceId};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Deserialize;
+use store::Store;
+use store::organize::{Edit, FileChange};
+use utoipa::ToSchema;
+
+use crate::body::{document_type, edit};
+use crate::finish::to_the_end;
+use crate::{State, answer};
+
+/// What is to be changed of a file; what is left out stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeFile {
+    /// What it is to be called.
+    #[schema(example = "2024-11 electricity.pdf")]
+    name: Option<String>,
+    /// The path of the folder it is to be in, created when missing.
+    #[schema(example = "/bills/2024")]
+    folder: Option<String>,
+    /// What the document is; null takes the type away.
+    #[serde(rename = "type", default, deserialize_with = "edit")]
+    #[schema(value_type = Option<String>, example = "bill")]
+    document_type: Edit<String>,
+    /// Its tags, in the place of those it has.
+    tags: Option<Vec<String>>,
+    /// The date the document is about, in the place of the one that was read from it. A new version
+    /// is read anew.
+    #[schema(value_type = Option<String>, format = Date, example = "2024-11-15")]
+    document_date: Option<String>,
+    /// Whether it is marked.
+    favorite: Option<bool>,
+    /// Whether it is put away.
+    archived: Option<bool>,
+    /// Seconds it is to live from now on; null lets it live for ever.
+    #[serde(default, deserialize_with = "edit")]
+    #[schema(value_type = Option<i64>, example = 604_800)]
+    expires_in_s: Edit<i64>,
+}
+
+impl ChangeFile {
+    /// Reads all but the folder, whose path is to be found or made first.
+    fn read(self, now: Timestamp) -> domain::Result<FileChange> {
+        Ok(FileChange {
+            name: self.name.as_deref().map(str::parse).transpose()?,
+            folder: None,
+            document_type: self.document_type.try_map(|text| document_type(&text))?,
+            tags: self.tags.as_deref().map(Tags::parse).transpose()?,
+            document_date: self.document_date.as_deref().map(read_date).transpose()?,
+            favorite: self.favorite,
+            archived: self.archived,
+            expires_at: self.expires_in_s.try_map(|seconds| after(now, seconds))?,
+        })
+    }
+}
+
+fn read_date(text: &str) -> domain::Result<Date> {
+    text.parse()
+        .map_err(|_| Error::invalid("/document_date", "a date is year-month-day: 2024-11-15"))
+}
+
+fn after(now: Timestamp, seconds: i64) -> domain::Result<Timestamp> {
+    now.checked_add(expires_in(seconds)?)
+        .map_err(|_| Error::invalid("/expires_in_s", "that is past the end of time"))
+}
+
+/// Changes a file: its name, folder, type, tags, date, marks, or when it expires.
+///
+/// Dossiers follow a change of type, tags or date soon after.
+#[utoipa::path(
+    patch,
+    path = "/v1/files/{id}",
+    tag = "organize",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The file"),
+        ("If-Match" = Option<String>, Header, description = "Only when the file is still as under this ETag"),
+    ),
+    request_body = ChangeFile,
+    responses(
+        (status = 200, description = "The file as it is now", body = FileView, headers(("ETag" = String, description = "Its revision"))),
+        (status = 404, description = "No such file"),
+        (status = 409, description = "name_taken: the name is taken in that folder; not_a_folder: a file has a name of the path; not_read_yet: the document's date is not known yet"),
+        (status = 410, description = "It has expired or was deleted"),
+        (status = 412, description = "It has changed since"),
+        (status = 413, description = "The body is too large"),
+    )
+)]
+pub async fn change(
+    axum::extract::State(state): axum::extract::State<State>,
+    Caller(principal): Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    query: Query,
+    Json { value, .. }: Json<ChangeFile>,
+) -> Result<Response> {
+    principal.require(Role::Editor)?;
+    query.finish()?;
+    let id: FileId = id.parse()?;
+    let folder = value.folder.as_deref().map(str::parse).transpose()?;
+    let change = value.read(state.store.clock.now())?;
+    let (store, workspace) = (state.store, principal.workspace);
+    Ok(to_the_end(carry_out(store, workspace, id, headers, change, folder)).await?)
+}
+
+async fn carry_out(
+    store: Store,
+    workspace: WorkspaceId,
+    id: FileId,
+    headers: HeaderMap,
+    mut change: FileChange,
+    folder: Option<FolderPath>,
+) -> domain::Result<Response> {
+    let still = |file: &_| answer::check_if_match(&headers, file);
+    if let Some(folder) = folder {
+        // Before folders are made for a file that is not there or no longer as expected.
+        still(&store.file(&workspace, id).await?)?;
+        change.folder = Some(store.make_folders(&workspace, &folder).await?);
+    }
+    let file = store.change_file(&workspace, id, &change, still).await?;
+    answer::file(&store, &workspace, StatusCode::OK, file).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> domain::Result<FileChange> {
+        let body: ChangeFile = serde_json::from_str(body).unwrap();
+        body.read("2026-01-01T00:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn what_is_absent_stays_and_what_is_null_is_cleared() {
+        assert_eq!(read("{}").unwrap(), FileChange::default());
+
+        let cleared = read(r#"{"type": null, "expires_in_s": null}"#).unwrap();
+        assert_eq!(cleared.document_type, Edit::Clear);
+        assert_eq!(cleared.expires_at, Edit::Clear);
+    }
+
+    #[test]
+    fn each_field_is_read_into_its_change() {
+        let change = read(
+            r#"{"name": "a.pdf", "type": "Bill", "tags": ["Home"], "document_date": "2024-11-15",
+                "favorite": true, "archived": false, "expires_in_s": 60}"#,
+        )
+        .unwrap();
+
+        assert_eq!(change.name.unwrap().as_str(), "a.pdf");
+        assert_eq!(change.document_type, Edit::Set("bill".parse().unwrap()));
+        assert_eq!(change.tags.unwrap().as_slice().len(), 1);
+        assert_eq!(change.document_date.unwrap().to_string(), "2024-11-15");
+        assert_eq!(
+            (change.favorite, change.archived),
+            (Some(true), Some(false))
+        );
+        let in_a_minute = "2026-01-01T00:01:00Z".parse().unwrap();
+        assert_eq!(change.expires_at, Edit::Set(in_a_minute));
+    }
+
+    #[test]
+    fn bad_fields_are_named() {
+        for (body, pointer) in [
+            (r#"{"name": "a/b"}"#, "/name"),
+            (r#"{"type": ""}"#, "/type"),
+            (r#"{"tags": ["a", ""]}"#, "/tags/1"),
+            (r#"{"document_date": "2024-13-01"}"#, "/document_date"),
+            (r#"{"expires_in_s": 0}"#, "/expires_in_s"),
+        ] {
+            let error = read(body).unwrap_err();
+            assert!(
+                matches!(&error, Error::Invalid { errors } if errors[0].pointer == pointer),
+                "{body}: {error:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The `organize` function: changes of files, folders, dossiers, keys and members.
+//!
+//! # Permissions
+//! - table: read, write
+//! - objects blobs/: delete
+//! - objects presigned/: delete
+//! - objects text/: delete
+//! - queue ingest: send
+//! - queue summarize: send
+
+pub mod api_keys;
+pub mod change;
+pub mod delete;
+pub mod dossiers;
+pub mod folders;
+pub mod members;
+pub mod redrive;
+pub mod restore;
+pub mod retry;
+
+mod answer;
+mod body;
+mod finish;
+
+use api::auth::Authenticator;
+use axum::extract::FromRef;
+use domain::message::Destination;
+use runtime::config::ConfigError;
+use store::Store;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What the function works with.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Where things are kept.
+    pub store: Store,
+    /// Who calls.
+    pub authenticator: Authenticator,
+}
+
+impl State {
+    /// Connects to what the environment names.
+    ///
+    /// # Errors
+    /// `ConfigError` naming the setting that is missing or cannot be read.
+    pub async fn from_environment() -> Result<Self, ConfigError> {
+        let store = Store::from_environment(&[Destination::Ingest, Destination::Summarize]).await?;
+        Ok(Self {
+            authenticator: Authenticator::from_environment(store.clone())?,
+            store,
+        })
+    }
+}
+
+impl FromRef<State> for Authenticator {
+    fn from_ref(state: &State) -> Self {
+        state.authenticator.clone()
+    }
+}
+
+/// The routes of this function, with their documentation.
+pub fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(change::change, delete::delete))
+        .routes(routes!(restore::restore))
+        .routes(routes!(retry::retry))
+        .routes(routes!(folders::create))
+        .routes(routes!(dossiers::create))
+        .routes(routes!(dossiers::regenerate))
+        .routes(routes!(redrive::redrive))
+        .routes(routes!(api_keys::create, api_keys::list))
+        .routes(routes!(api_keys::revoke))
+        .routes(routes!(members::set))
+        .routes(routes!(members::remove))
+}
+
+/// The routes of this function, ready to be served.
+pub fn router(state: State) -> axum::Router {
+    axum::Router::from(routes()).with_state(state)
+}

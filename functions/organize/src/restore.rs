@@ -1,0 +1,61 @@
+//! `POST /v1/files/{id}/restore`: takes a file out of the trash.
+
+use api::auth::Caller;
+use api::problem::Result;
+use api::request::Query;
+use api::view::file::FileView;
+use axum::extract::Path;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use domain::principal::Role;
+use domain::{Error, FileId};
+use store::organize::OnTaken;
+
+use crate::finish::to_the_end;
+use crate::{State, answer};
+
+/// Takes a file out of the trash, into the folder and under the name it had.
+///
+/// A file that is not in the trash stays as it is, so this may be repeated.
+#[utoipa::path(
+    post,
+    path = "/v1/files/{id}/restore",
+    tag = "organize",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The file"),
+        ("on_conflict" = Option<String>, Query, description = "When its name is taken: fail (the default) or rename"),
+        ("If-Match" = Option<String>, Header, description = "Only when the file is still as under this ETag"),
+    ),
+    responses(
+        (status = 200, description = "The file", body = FileView, headers(("ETag" = String, description = "Its revision"))),
+        (status = 404, description = "No such file"),
+        (status = 409, description = "name_taken: another file or folder has its name"),
+        (status = 410, description = "It has expired or was deleted"),
+        (status = 412, description = "It has changed since"),
+    )
+)]
+pub async fn restore(
+    axum::extract::State(state): axum::extract::State<State>,
+    Caller(principal): Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    mut query: Query,
+) -> Result<Response> {
+    principal.require(Role::Editor)?;
+    let on_taken = match query.take("on_conflict")?.as_deref() {
+        None | Some("fail") => OnTaken::Fail,
+        Some("rename") => OnTaken::Rename,
+        Some(_) => {
+            return Err(Error::invalid("/on_conflict", "on_conflict is fail or rename").into());
+        }
+    };
+    query.finish()?;
+    let id: FileId = id.parse()?;
+    let (store, workspace) = (state.store, principal.workspace);
+    let response = to_the_end(async move {
+        let still = |file: &_| answer::check_if_match(&headers, file);
+        let file = store.restore_file(&workspace, id, on_taken, still).await?;
+        answer::file(&store, &workspace, StatusCode::OK, file).await
+    });
+    Ok(response.await?)
+}

@@ -1,0 +1,129 @@
+//! `GET /v1/files/{id}/content`: where the bytes are, as a signed URL.
+
+use api::auth::Caller;
+use api::delivery::{Disposition, delivery, lifetime_from, within};
+use api::problem::Result;
+use api::request::Query;
+use axum::extract::Path;
+use axum::http::Method;
+use axum::response::Response;
+use domain::file::{Content, File, Status};
+use domain::message::Access;
+use domain::principal::{Principal, Role};
+use domain::{Error, FileId, Kind, WorkspaceId};
+use store::Store;
+use store::blob::ObjectKey;
+
+use crate::{State, answer};
+
+/// Redirects to a signed URL of a file's content.
+///
+/// The URL carries its own permission: it works without a token until it ends, never longer than
+/// the file lives. Range and conditional requests are answered there.
+#[utoipa::path(
+    get,
+    path = "/v1/files/{id}/content",
+    tag = "retrieval",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The file"),
+        ("version" = Option<u32>, Query, description = "A version's number; the current one by default"),
+        ("disposition" = Option<String>, Query, description = "attachment (the default) or inline; what a browser would run, such as HTML and SVG, is an attachment all the same"),
+        ("expires_in_s" = Option<u64>, Query, description = "Seconds the URL is to live, 1 to 3600; 300 by default"),
+    ),
+    responses(
+        (status = 302, description = "To the content", headers(("Location" = String, description = "The signed URL"))),
+        (status = 404, description = "No such file or version"),
+        (status = 409, description = "not_verified: the bytes are not checked yet, or are not those that were promised; quarantined: they are held back"),
+        (status = 410, description = "It has expired or was deleted"),
+    )
+)]
+pub async fn fetch(
+    axum::extract::State(state): axum::extract::State<State>,
+    Caller(principal): Caller,
+    method: Method,
+    Path(id): Path<String>,
+    mut query: Query,
+) -> Result<Response> {
+    principal.require(Role::Viewer)?;
+    let version = query.take("version")?;
+    let disposition = query
+        .take_as::<Disposition>("disposition")?
+        .unwrap_or_default();
+    let lifetime = lifetime_from(&mut query)?;
+    query.finish()?;
+    let id: FileId = id.parse()?;
+    let (store, workspace) = (&state.store, &principal.workspace);
+    let file = store.file(workspace, id).await?;
+    let (number, content) = content_of(store, workspace, &file, version).await?;
+    check_readable(&file, number, &content)?;
+    let now = store.clock.now();
+    let lifetime = within(lifetime, file.id, file.expires_at, now)?;
+    let delivery = delivery(&file.name, &content.content_type, disposition, lifetime);
+    let key = ObjectKey::Blob(workspace.clone(), content.blob);
+    let signed = store.blobs.sign_get(&key, &delivery).await?;
+    // HEAD asks what GET would answer; nothing is fetched by it.
+    if method == Method::GET {
+        store
+            .note_access(&access(store, &principal, id, number))
+            .await;
+    }
+    Ok(answer::redirect(&signed.url)?)
+}
+
+/// Returns the number and content of the version that is asked for.
+async fn content_of(
+    store: &Store,
+    workspace: &WorkspaceId,
+    file: &File,
+    version: Option<String>,
+) -> domain::Result<(u32, Content)> {
+    let Some(text) = version else {
+        return Ok((file.version, file.content.clone()));
+    };
+    let number: u32 = text
+        .parse()
+        .map_err(|_| Error::not_found(Kind::Version, text))?;
+    if number == file.version {
+        return Ok((number, file.content.clone()));
+    }
+    let version = store.version(workspace, file.id, number).await?;
+    Ok((number, version.content))
+}
+
+/// Checks that the bytes of a version may be read.
+///
+/// # Errors
+/// `Conflict` when they are held back, or not known to be what was promised.
+pub(crate) fn check_readable(file: &File, number: u32, content: &Content) -> domain::Result<()> {
+    let is_current = number == file.version;
+    if is_current && file.status == Status::Quarantined {
+        return Err(Error::Conflict {
+            code: "quarantined",
+            detail: "the file is held back: its content cannot be read".to_owned(),
+        });
+    }
+    if content.is_readable() {
+        return Ok(());
+    }
+    let failure = file.failure.as_ref().filter(|_| is_current);
+    Err(Error::Conflict {
+        code: "not_verified",
+        detail: match failure {
+            Some(failure) => format!("the content cannot be read: {}", failure.detail),
+            None => "the content has not been checked against its SHA-256 yet: try again soon"
+                .to_owned(),
+        },
+    })
+}
+
+fn access(store: &Store, principal: &Principal, file: FileId, version: u32) -> Access {
+    Access {
+        v: Access::FORMAT,
+        id: store.ids.random(),
+        workspace: principal.workspace.clone(),
+        file,
+        version,
+        principal: principal.identity.pseudonym(),
+        at: store.clock.now(),
+    }
+}

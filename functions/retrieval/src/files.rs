@@ -1,0 +1,335 @@
+//! `GET /v1/files`: lists files.
+//!
+//! Without a folder the whole workspace is listed, newest change first, from an index. Within a
+//! folder the names are read, which are in order. Filters are applied to what is read, and a
+//! request reads only so much: then its page is short, and the next one goes on.
+
+use api::auth::Caller;
+use api::page::{Asked, Page, encode};
+use api::problem::Result;
+use api::request::Query;
+use api::view::file::FileView;
+use domain::file::{File, State as FileState};
+use domain::name::FolderPath;
+use domain::principal::Role;
+use domain::{Error, FolderId, WorkspaceId};
+use serde::{Deserialize, Serialize};
+use store::Store;
+use store::file::ListPosition;
+
+use crate::State;
+use crate::filter::Filter;
+use crate::paths::Paths;
+use crate::walk::{Position, Step, Walk};
+
+/// Pages of names or of the index that one request reads at most.
+const MOST_READS: usize = 20;
+/// Files read at once from the index.
+const INDEX_PAGE: usize = 100;
+/// Names of a folder up to which its files are put in order of time in memory. In a folder with
+/// more, the workspace's own order of time is read and other folders' files are passed over.
+const SORTED_AT_ONCE: i32 = 500;
+
+/// Where a list goes on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Cursor {
+    /// Below this place in the order of time.
+    #[serde(rename = "t")]
+    Time(ListPosition),
+    /// After this name.
+    #[serde(rename = "w")]
+    Walk(Position),
+}
+
+/// Lists files, with filters.
+///
+/// A page may hold fewer files than asked for, or none, and still not be the last: go on until
+/// `next_cursor` is null.
+#[utoipa::path(
+    get,
+    path = "/v1/files",
+    tag = "retrieval",
+    params(
+        ("folder" = Option<String>, Query, description = "Only files in this folder, by path; without it the whole workspace, newest change first", example = "/bills"),
+        ("recursive" = Option<bool>, Query, description = "With folder: also those in the folders below"),
+        ("type" = Option<String>, Query, description = "Only files of this type", example = "bill"),
+        ("tag" = Option<Vec<String>>, Query, description = "Only files with this tag; with all of them when repeated"),
+        ("status" = Option<String>, Query, description = "Only files at this point of the pipeline", example = "completed"),
+        ("state" = Option<String>, Query, description = "active (the default) or trashed"),
+        ("updated_since" = Option<String>, Query, description = "Only files changed at this time or after", example = "2025-10-29T12:00:00Z"),
+        ("sort" = Option<String>, Query, description = "Within one folder: name (the default) or updated_at, newest first"),
+        ("limit" = Option<usize>, Query, description = "Most files of a page, 1 to 100; 50 by default"),
+        ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
+    ),
+    responses(
+        (status = 200, description = "A page of files", body = Page<FileView>),
+        (status = 404, description = "No such folder"),
+    )
+)]
+pub async fn list(
+    axum::extract::State(state): axum::extract::State<State>,
+    Caller(principal): Caller,
+    mut query: Query,
+) -> Result<axum::Json<Page<FileView>>> {
+    principal.require(Role::Viewer)?;
+    let asked: Asked<Cursor> = Asked::from_query(&mut query)?;
+    let filter = Filter::from_query(&mut query)?;
+    let place = PlaceAsked::from_query(&mut query, filter.state)?;
+    query.finish()?;
+    let (store, workspace) = (&state.store, &principal.workspace);
+    let place = place.find(store, workspace).await?;
+    let mut listing = Listing {
+        store,
+        workspace,
+        filter,
+        limit: asked.limit,
+        paths: Paths::new(store, workspace),
+        found: Vec::new(),
+    };
+    let next = listing.read(place, asked.cursor).await?;
+    let next_cursor = next.as_ref().map(encode).transpose()?;
+    let mut items = Vec::with_capacity(listing.found.len());
+    for file in listing.found {
+        let folder = listing.paths.of(file.folder).await?;
+        items.push(FileView::new(file, &folder));
+    }
+    Ok(axum::Json(Page { items, next_cursor }))
+}
+
+/// The order within one folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    Name,
+    UpdatedAt,
+}
+
+/// Where files are looked for, as it is asked.
+enum PlaceAsked {
+    Workspace,
+    Folder(FolderPath, Way),
+}
+
+/// Where files are looked for.
+#[derive(Clone, Copy)]
+enum Place {
+    Workspace,
+    Folder(FolderId, Way),
+}
+
+/// How a folder is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// By name.
+    Names,
+    /// By name, and with the folders below.
+    Tree,
+    /// Newest change first.
+    Times,
+    /// Newest change first, and with the folders below: files in the trash have no names.
+    TreeTimes,
+}
+
+impl PlaceAsked {
+    fn from_query(query: &mut Query, state: FileState) -> domain::Result<Self> {
+        let folder: Option<FolderPath> = query.take_as("folder")?;
+        let recursive = query.take_flag("recursive")?;
+        let sort = match query.take("sort")?.as_deref() {
+            None => None,
+            Some("name") => Some(Sort::Name),
+            Some("updated_at") => Some(Sort::UpdatedAt),
+            Some(_) => return Err(Error::invalid("/sort", "sort is name or updated_at")),
+        };
+        let Some(folder) = folder else {
+            return match (recursive, sort) {
+                (true, _) => Err(Error::invalid("/recursive", "recursive needs a folder")),
+                (false, Some(_)) => Err(Error::invalid("/sort", "sort needs a folder")),
+                (false, None) => Ok(Self::Workspace),
+            };
+        };
+        let way = match (state, recursive, sort) {
+            (_, true, Some(_)) => {
+                return Err(Error::invalid(
+                    "/sort",
+                    "sort is for one folder: leave it out, or recursive",
+                ));
+            }
+            (FileState::Trashed, _, Some(Sort::Name)) => {
+                return Err(Error::invalid(
+                    "/sort",
+                    "what is in the trash is listed by updated_at",
+                ));
+            }
+            (FileState::Active, true, None) => Way::Tree,
+            (FileState::Active, false, None | Some(Sort::Name)) => Way::Names,
+            (FileState::Trashed, true, None) => Way::TreeTimes,
+            (_, false, _) => Way::Times,
+        };
+        Ok(Self::Folder(folder, way))
+    }
+
+    async fn find(self, store: &Store, workspace: &WorkspaceId) -> domain::Result<Place> {
+        Ok(match self {
+            Self::Workspace => Place::Workspace,
+            Self::Folder(path, way) => Place::Folder(store.folder_at(workspace, &path).await?, way),
+        })
+    }
+}
+
+/// A page that is being filled.
+struct Listing<'a> {
+    store: &'a Store,
+    workspace: &'a WorkspaceId,
+    filter: Filter,
+    limit: usize,
+    paths: Paths<'a>,
+    found: Vec<File>,
+}
+
+impl Listing<'_> {
+    /// Fills the page, and returns where the next one begins.
+    async fn read(&mut self, place: Place, from: Option<Cursor>) -> domain::Result<Option<Cursor>> {
+        match place {
+            Place::Folder(root, way @ (Way::Names | Way::Tree)) => {
+                let from = from.map(Cursor::into_walk).transpose()?;
+                if way == Way::Names && from.as_ref().is_some_and(|from| from.folder != root) {
+                    return Err(foreign_cursor());
+                }
+                let next = self.by_name(root, way == Way::Tree, from).await?;
+                Ok(next.map(Cursor::Walk))
+            }
+            Place::Workspace | Place::Folder(_, Way::Times | Way::TreeTimes) => {
+                let from = from.map(Cursor::into_time).transpose()?;
+                let next = self.by_time(place, from).await?;
+                Ok(next.map(Cursor::Time))
+            }
+        }
+    }
+
+    async fn by_name(
+        &mut self,
+        root: FolderId,
+        recursive: bool,
+        from: Option<Position>,
+    ) -> domain::Result<Option<Position>> {
+        let (store, workspace) = (self.store, self.workspace);
+        let mut walk = Walk::new(store, workspace, root, recursive, from, MOST_READS);
+        loop {
+            if self.found.len() == self.limit {
+                return Ok(walk.position());
+            }
+            match walk.next(&mut self.paths).await? {
+                Step::File(file) if self.filter.admits(&file) => self.found.push(*file),
+                Step::File(_) => {}
+                Step::Rest | Step::End => return Ok(walk.position()),
+            }
+        }
+    }
+
+    async fn by_time(
+        &mut self,
+        place: Place,
+        from: Option<ListPosition>,
+    ) -> domain::Result<Option<ListPosition>> {
+        if let Place::Folder(folder, Way::Times) = place
+            && self.filter.state == FileState::Active
+            && let Some(files) = self.small_folder(folder).await?
+        {
+            return Ok(self.in_memory(files, from.as_ref()));
+        }
+        let mut at = from;
+        for _ in 0..MOST_READS {
+            let page = self
+                .store
+                .list_files(self.workspace, at.as_ref(), INDEX_PAGE)
+                .await?;
+            for (position, file) in page.files {
+                if self.found.len() == self.limit {
+                    return Ok(at);
+                }
+                if self
+                    .filter
+                    .since
+                    .is_some_and(|since| position.is_before(since))
+                {
+                    return Ok(None);
+                }
+                at = Some(position);
+                if self.filter.admits(&file) && self.is_in(place, file.folder).await? {
+                    self.found.push(file);
+                }
+            }
+            at = page.next;
+            let over = self.filter.since.zip(at.as_ref());
+            if at.is_none() || over.is_some_and(|(since, at)| at.is_before(since)) {
+                return Ok(None);
+            }
+            if self.found.len() == self.limit {
+                break;
+            }
+        }
+        Ok(at)
+    }
+
+    async fn is_in(&mut self, place: Place, folder: FolderId) -> domain::Result<bool> {
+        match place {
+            Place::Folder(root, Way::Tree | Way::TreeTimes) => {
+                self.paths.is_under(folder, root).await
+            }
+            Place::Folder(root, Way::Names | Way::Times) => Ok(folder == root),
+            Place::Workspace => Ok(true),
+        }
+    }
+
+    /// Returns the files of a folder when there are few enough to put them in order in memory.
+    async fn small_folder(&self, folder: FolderId) -> domain::Result<Option<Vec<File>>> {
+        let names = self
+            .store
+            .names_in(self.workspace, folder, None, SORTED_AT_ONCE)
+            .await?;
+        if names.next.is_some() {
+            return Ok(None);
+        }
+        let ids: Vec<_> = names.rows.iter().filter_map(|row| row.file).collect();
+        self.store.files(self.workspace, &ids).await.map(Some)
+    }
+
+    fn in_memory(&mut self, files: Vec<File>, from: Option<&ListPosition>) -> Option<ListPosition> {
+        let mut placed: Vec<(ListPosition, File)> = files
+            .into_iter()
+            .filter(|file| self.filter.admits(file))
+            .map(|file| (ListPosition::of(self.workspace, &file), file))
+            .filter(|(position, _)| from.is_none_or(|from| position < from))
+            .collect();
+        placed.sort_by(|(a, _), (b, _)| b.cmp(a));
+        let next = (placed.len() > self.limit)
+            .then(|| placed.get(self.limit - 1))
+            .flatten()
+            .map(|(position, _)| position.clone());
+        placed.truncate(self.limit);
+        self.found.extend(placed.into_iter().map(|(_, file)| file));
+        next
+    }
+}
+
+impl Cursor {
+    fn into_time(self) -> domain::Result<ListPosition> {
+        match self {
+            Self::Time(position) => Ok(position),
+            Self::Walk(_) => Err(foreign_cursor()),
+        }
+    }
+
+    fn into_walk(self) -> domain::Result<Position> {
+        match self {
+            Self::Walk(position) => Ok(position),
+            Self::Time(_) => Err(foreign_cursor()),
+        }
+    }
+}
+
+fn foreign_cursor() -> Error {
+    Error::invalid(
+        "/cursor",
+        "this cursor was given out for a list in another order: begin without one",
+    )
+}

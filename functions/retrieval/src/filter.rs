@@ -1,0 +1,83 @@
+//! Filters of lists.
+
+use std::str::FromStr;
+
+use api::request::Query;
+use domain::file::{File, State, Status};
+use domain::tag::Tag;
+use domain::{Error, Result};
+use jiff::Timestamp;
+
+/// Which files are asked for.
+pub(crate) struct Filter {
+    document_type: Option<Tag>,
+    tags: Vec<Tag>,
+    status: Option<Status>,
+    pub(crate) state: State,
+    pub(crate) since: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Reads the filters of a request.
+    pub(crate) fn from_query(query: &mut Query) -> Result<Self> {
+        let state = match query.take("state")?.as_deref() {
+            None | Some("active") => State::Active,
+            Some("trashed") => State::Trashed,
+            Some(_) => return Err(Error::invalid("/state", "state is active or trashed")),
+        };
+        Ok(Self {
+            document_type: take_tag(query, "type")?,
+            tags: take_tags(query)?,
+            status: query.take_as("status")?,
+            state,
+            since: take_time(query, "updated_since")?,
+        })
+    }
+
+    /// Says whether a file is among those asked for.
+    pub(crate) fn admits(&self, file: &File) -> bool {
+        file.state == self.state
+            && self.status.is_none_or(|status| file.status == status)
+            && self.since.is_none_or(|since| file.updated_at >= since)
+            && (self.document_type.is_none() || file.document_type == self.document_type)
+            && self.tags.iter().all(|tag| file.tags.contains(tag))
+    }
+}
+
+/// Reads a type to filter by.
+pub(crate) fn take_tag(query: &mut Query, name: &str) -> Result<Option<Tag>> {
+    query
+        .take(name)?
+        .map(|text| read_tag(&text, name))
+        .transpose()
+}
+
+/// Reads the tags to filter by.
+pub(crate) fn take_tags(query: &mut Query) -> Result<Vec<Tag>> {
+    query
+        .take_all("tag")
+        .iter()
+        .map(|text| read_tag(text, "tag"))
+        .collect()
+}
+
+fn read_tag(text: &str, name: &str) -> Result<Tag> {
+    Tag::from_str(text).map_err(|_| {
+        Error::invalid(
+            format!("/{name}"),
+            format!("a {name} is 1 to 64 characters without control characters"),
+        )
+    })
+}
+
+fn take_time(query: &mut Query, name: &str) -> Result<Option<Timestamp>> {
+    let Some(text) = query.take(name)? else {
+        return Ok(None);
+    };
+    text.parse().map(Some).map_err(|_| {
+        Error::invalid(
+            format!("/{name}"),
+            format!("{name} is a time as in RFC 3339, such as 2025-10-29T12:00:00Z"),
+        )
+    })
+}

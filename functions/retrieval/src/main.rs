@@ -1,0 +1,11 @@
+//! The `retrieval` function as a Lambda binary.
+
+use lambda_http::Error;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    runtime::telemetry::init("retrieval");
+    let origins = api::settings::allowed_origins()?;
+    let state = retrieval::State::from_environment().await?;
+    lambda_http::run(api::serve::around(retrieval::router(state), &origins)).await
+}

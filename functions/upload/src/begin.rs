@@ -1,0 +1,131 @@
+//! `POST /v1/uploads`: begins an upload whose bytes go straight to S3.
+
+use api::auth::Caller;
+use api::idempotency;
+use api::problem::Result;
+use api::request::Json;
+use api::view::upload::UploadView;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use domain::file::Writer;
+use domain::principal::Role;
+use domain::upload::{Plan, SESSION_LIFETIME, Upload, UploadState};
+use domain::{Error, WorkspaceId};
+use serde::Deserialize;
+use store::blob::ObjectKey;
+use store::upload::{Beginning, Begun};
+use utoipa::ToSchema;
+
+use api::intent::Words;
+use crate::{State, parts};
+use extract::media;
+
+/// What a client says of the file it will send.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BeginUpload {
+    /// What the file is to be called.
+    #[schema(example = "survey.tif")]
+    name: String,
+    /// The folder it is to be in, created when missing.
+    folder: Option<String>,
+    /// How many bytes there will be, exactly.
+    #[schema(example = 73_400_320)]
+    size_bytes: u64,
+    /// What they are: a hint.
+    content_type: Option<String>,
+    /// The SHA-256 they will have; until it is checked the file is not readable.
+    sha256: Option<String>,
+    /// What the document is.
+    #[serde(rename = "type")]
+    document_type: Option<String>,
+    /// Its tags.
+    #[serde(default)]
+    tags: Vec<String>,
+    /// Seconds the file is to live.
+    expires_in_s: Option<i64>,
+    /// When the name is taken: fail, rename or version.
+    on_conflict: Option<String>,
+}
+
+/// Begins an upload: answers with signed URLs to PUT the bytes to.
+#[utoipa::path(
+    post,
+    path = "/v1/uploads",
+    tag = "upload",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes it safe to repeat the request")),
+    request_body = BeginUpload,
+    responses(
+        (status = 201, description = "The session, with the first 100 signed URLs", body = UploadView),
+        (status = 413, description = "Larger than a file may be"),
+        (status = 415, description = "A program"),
+        (status = 507, description = "Over the quota"),
+    )
+)]
+pub async fn begin(
+    axum::extract::State(state): axum::extract::State<State>,
+    Caller(principal): Caller,
+    headers: HeaderMap,
+    Json { value, bytes }: Json<BeginUpload>,
+) -> Result<Response> {
+    principal.require(Role::Editor)?;
+    if value.size_bytes > state.limits.file_bytes {
+        return Err(Error::TooLarge {
+            detail: format!("a file is at most {} bytes here", state.limits.file_bytes),
+        }
+        .into());
+    }
+    media::accept_declared(value.content_type.as_deref())?;
+    let plan = Plan::for_size(value.size_bytes)?;
+    let beginning = Beginning {
+        repeatable: idempotency::repeatable(&headers, &principal, &[b"POST /v1/uploads", &bytes])?,
+        sha256: value.sha256.map(|text| text.parse()).transpose()?,
+        size_bytes: value.size_bytes,
+        content_type: value.content_type,
+        intent: Words {
+            name: Some(value.name),
+            folder: value.folder,
+            document_type: value.document_type,
+            tags: value.tags,
+            expires_in_s: value.expires_in_s,
+            on_conflict: value.on_conflict,
+        }
+        .read(&principal)?,
+        plan,
+        writer: Writer::Client,
+        lifetime: SESSION_LIFETIME,
+    };
+    let workspace = &principal.workspace;
+    let mut upload = match state.store.begin_upload(workspace, beginning).await? {
+        Begun::New(upload) | Begun::Before(upload) => upload,
+    };
+    if upload.state == UploadState::Open {
+        name_multipart(&state, workspace, &mut upload).await?;
+    }
+    let signed = parts::sign_first(&state, workspace, &upload).await?;
+    let view = UploadView::new(&upload, signed, None);
+    Ok((StatusCode::CREATED, axum::Json(view)).into_response())
+}
+
+/// Begins the multipart upload in S3, where the session is one and has none.
+async fn name_multipart(
+    state: &State,
+    workspace: &WorkspaceId,
+    upload: &mut Upload,
+) -> domain::Result<()> {
+    if upload.plan == Plan::Single || upload.multipart_id.is_some() {
+        return Ok(());
+    }
+    let key = ObjectKey::Blob(workspace.clone(), upload.blob);
+    let content_type = parts::content_type(upload);
+    // One that is begun here and then not noted holds no parts, and the bucket's lifecycle ends it.
+    let multipart_id = state
+        .store
+        .blobs
+        .begin_multipart(&key, content_type)
+        .await?;
+    state
+        .store
+        .name_multipart(workspace, upload, multipart_id)
+        .await
+}

@@ -1,0 +1,97 @@
+//! `POST /v1/uploads/{id}/complete`: the bytes are in S3, make them a file.
+
+use api::auth::Caller;
+use api::problem::Result;
+use api::request::Json;
+use api::view::file::FileView;
+use axum::extract::Path;
+use axum::response::Response;
+use domain::principal::Role;
+use domain::upload::UploadState;
+use domain::{Error, UploadId, WorkspaceId};
+use serde::Deserialize;
+use store::finish::Given;
+use utoipa::ToSchema;
+
+use crate::{State, answer};
+
+/// The parts as S3 answered them.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CompleteUpload {
+    /// All parts; may be left out, then those that S3 has are taken.
+    #[serde(default)]
+    parts: Vec<CompletePart>,
+}
+
+/// A part as S3 answered it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CompletePart {
+    /// From 1.
+    number: u32,
+    /// The `ETag` header of the answer to its PUT.
+    etag: String,
+}
+
+/// Finishes an upload: its bytes become a file.
+///
+/// May be repeated: an upload that is finished answers with its file.
+#[utoipa::path(
+    post,
+    path = "/v1/uploads/{id}/complete",
+    tag = "upload",
+    params(("id" = uuid::Uuid, Path, description = "The upload")),
+    request_body = CompleteUpload,
+    responses(
+        (status = 201, description = "The file", body = FileView),
+        (status = 404, description = "No such upload"),
+        (status = 409, description = "The name is taken, or bytes are missing"),
+        (status = 410, description = "The upload was aborted"),
+        (status = 415, description = "A program: what arrived was removed"),
+    )
+)]
+pub async fn complete(
+    axum::extract::State(state): axum::extract::State<State>,
+    Caller(principal): Caller,
+    Path(id): Path<String>,
+    Json { value, .. }: Json<CompleteUpload>,
+) -> Result<Response> {
+    principal.require(Role::Editor)?;
+    let id: UploadId = id.parse()?;
+    let given = value
+        .parts
+        .into_iter()
+        .map(|part| Given {
+            number: part.number,
+            etag: part.etag,
+        })
+        .collect();
+    // In a task of its own: a client that hangs up does not stop half-way what has begun.
+    let workspace = principal.workspace.clone();
+    let finished = tokio::spawn(async move { finish(&state, &workspace, id, given).await });
+    let response = finished
+        .await
+        .map_err(|error| Error::dependency("finishing an upload", error))??;
+    Ok(response)
+}
+
+async fn finish(
+    state: &State,
+    workspace: &WorkspaceId,
+    id: UploadId,
+    given: Vec<Given>,
+) -> domain::Result<Response> {
+    let store = &state.store;
+    let upload = store.upload(workspace, id).await?;
+    let file = match upload.state {
+        UploadState::Committed { file, .. } => store.file(workspace, file).await?,
+        UploadState::Aborted => return Err(store::commit::aborted()),
+        UploadState::Open => {
+            store
+                .finish_upload(workspace, &upload, given, extract::media::accept)
+                .await?
+        }
+    };
+    answer::created(store, workspace, file).await
+}

@@ -1,0 +1,198 @@
+//! The local runner: all functions in one process, on the embedded stack.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ai::Extractive;
+use api::serve::Origins;
+use aws_lambda_events::event::sqs::SqsBatchResponse;
+use domain::message::Destination;
+use extract::Limits;
+use thiserror::Error;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::functions::{FunctionSettings, Functions};
+use embedded::queue::{Queue, Runner, RunnerSettings};
+use embedded::secrets::SecretsError;
+use embedded::stack::{Stack, StackError, StackSettings, listen};
+
+/// How often the sweep runs; the schedule of `template.yaml` is slower, because there it costs.
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
+
+/// How long a handler may take for a message: more than a model's longest answer.
+const HANDLER: Duration = Duration::from_mins(4);
+
+/// How long open requests may take to end once the runner is told to stop.
+const LAST_REQUESTS: Duration = Duration::from_secs(10);
+
+/// Largest body of a direct upload: nothing here carries it in base64, so more than when deployed.
+const DIRECT_BYTES: usize = 64 * 1024 * 1024;
+
+/// Why the runner could not start.
+#[derive(Debug, Error)]
+pub enum ServerError {
+    /// The embedded stack.
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    /// The keys that check tokens.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// What was left undone could not be taken up.
+    #[error("taking up what was left undone: {0}")]
+    Undone(#[from] domain::Error),
+}
+
+/// How the runner is set up.
+#[derive(Clone)]
+pub struct ServerSettings {
+    /// The stack under the functions.
+    pub stack: StackSettings,
+    /// What the functions are told.
+    pub functions: FunctionSettings,
+    /// Where the API listens.
+    pub address: SocketAddr,
+    /// Whether the sweep runs by itself; tests call it.
+    pub sweeps: bool,
+}
+
+impl ServerSettings {
+    /// The usual settings: everything under `data`, the API at `address`, the built-in model.
+    ///
+    /// `reader` is a program whose `main` begins with [`crate::read_if_asked`].
+    pub fn over(data: PathBuf, address: SocketAddr, reader: PathBuf) -> Self {
+        Self {
+            stack: StackSettings::new(data),
+            functions: FunctionSettings {
+                reader,
+                reading: Limits::default(),
+                model: Arc::new(Extractive),
+                uploads: upload::Limits {
+                    direct_bytes: DIRECT_BYTES,
+                    ..upload::Limits::default()
+                },
+                origins: Origins::default(),
+            },
+            address,
+            sweeps: true,
+        }
+    }
+}
+
+/// The local runner, running.
+pub struct Server {
+    /// The stack under the functions.
+    pub stack: Stack,
+    /// The functions.
+    pub functions: Functions,
+    address: SocketAddr,
+    stopping: CancellationToken,
+    serving: JoinHandle<()>,
+    sweeping: Option<JoinHandle<()>>,
+    runners: Vec<Runner>,
+}
+
+impl Server {
+    /// Starts the runner. What was left undone when it last stopped goes on at once.
+    ///
+    /// # Errors
+    /// `ServerError` saying which part could not start.
+    pub async fn start(settings: ServerSettings) -> Result<Self, ServerError> {
+        let listener = listen(settings.address).await?;
+        let address = listener.local_addr().map_err(|source| StackError::Listen {
+            address: settings.address,
+            source,
+        })?;
+        let stack = Stack::start(settings.stack).await?;
+        let functions = Functions::new(&stack.store, &stack.secrets, settings.functions)?;
+        let stopping = CancellationToken::new();
+        let stopped = stopping.clone().cancelled_owned();
+        let router = functions.router();
+        let serving = tokio::spawn(async move {
+            let served = axum::serve(listener, router).with_graceful_shutdown(stopped);
+            if let Err(error) = served.await {
+                error!(%error, "the API's server failed");
+            }
+        });
+        let resent = stack.store.resend_all().await?;
+        let runners = run_queues(&stack.queue, &functions);
+        let sweeping = settings
+            .sweeps
+            .then(|| tokio::spawn(sweep_often(functions.clone(), stopping.clone())));
+        info!(%address, resent, "the local runner is up");
+        Ok(Self {
+            stack,
+            functions,
+            address,
+            stopping,
+            serving,
+            sweeping,
+            runners,
+        })
+    }
+
+    /// Returns where the API is.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Takes no more requests, lets what is under way end, and returns when all is on the disk.
+    pub async fn stop(self) {
+        self.stopping.cancel();
+        if tokio::time::timeout(LAST_REQUESTS, self.serving)
+            .await
+            .is_err()
+        {
+            warn!("some requests were cut off");
+        }
+        for runner in self.runners {
+            runner.stop().await;
+        }
+        if let Some(sweeping) = self.sweeping
+            && let Err(error) = sweeping.await
+        {
+            error!(%error, "the sweep failed");
+        }
+        self.stack.stop().await;
+    }
+}
+
+fn run_queues(queue: &Queue, functions: &Functions) -> Vec<Runner> {
+    let ingest = functions.ingest.clone();
+    let summarize = functions.summarize.clone();
+    let access = functions.cleanup.clone();
+    // A model may take minutes, so each message is answered for itself.
+    let settings = RunnerSettings {
+        batch: 1,
+        timeout: HANDLER,
+        visibility: HANDLER * 6,
+        ..RunnerSettings::default()
+    };
+    vec![
+        Runner::start(queue.clone(), Destination::Ingest, settings, move |event| {
+            let state = ingest.clone();
+            async move { Ok::<SqsBatchResponse, String>(ingest::handle(&state, event).await) }
+        }),
+        Runner::start(queue.clone(), Destination::Summarize, settings, move |event| {
+            let state = summarize.clone();
+            async move { Ok::<SqsBatchResponse, String>(summarize::handle(&state, event).await) }
+        }),
+        Runner::start(queue.clone(), Destination::Access, settings, move |event| {
+            let state = access.clone();
+            async move { Ok::<SqsBatchResponse, String>(cleanup::access::handle(&state, event).await) }
+        }),
+    ]
+}
+
+async fn sweep_often(functions: Functions, stopping: CancellationToken) {
+    loop {
+        cleanup::sweep::run(&functions.cleanup).await;
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+    }
+}

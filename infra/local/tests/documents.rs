@@ -1,0 +1,104 @@
+//! The documents that say what the code says: they are compared with it, and written anew when
+//! `UPDATE_DOCUMENTS=1` is set.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use utoipa::openapi::OpenApi;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Compares a file with what it should be, or writes it.
+fn compare(path: &Path, right: &str) {
+    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
+        fs::write(path, right).unwrap();
+    }
+    let there = fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        there == right,
+        "{} is not what the code says: UPDATE_DOCUMENTS=1 cargo test -p local",
+        path.display()
+    );
+}
+
+/// The routes of a function, each with its first line of documentation.
+fn rows(function: &str, document: &OpenApi) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    for (path, item) in &document.paths.paths {
+        let operations = [
+            ("GET", &item.get),
+            ("POST", &item.post),
+            ("PUT", &item.put),
+            ("PATCH", &item.patch),
+            ("DELETE", &item.delete),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            let what = operation
+                .summary
+                .as_deref()
+                .or(operation.description.as_deref())
+                .unwrap_or_default()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            rows.push((
+                format!("{path} {method}"),
+                format!("| `{method} {path}` | {function} | {what} |"),
+            ));
+        }
+    }
+    rows
+}
+
+#[test]
+fn architecture_names_the_function_of_every_route() {
+    let mut all = rows("upload", &upload::routes().into_openapi());
+    all.extend(rows("retrieval", &retrieval::routes().into_openapi()));
+    all.extend(rows("organize", &organize::routes().into_openapi()));
+    all.extend(rows("generation", &generation::routes().into_openapi()));
+    all.sort();
+    let mut table = String::from("| route | function | what |\n|---|---|---|\n");
+    for (_, row) in all {
+        let _ = writeln!(table, "{row}");
+    }
+
+    let path = root().join("docs/ARCHITECTURE.md");
+    let there = fs::read_to_string(&path).unwrap();
+    let (before, rest) = there.split_once("<!-- routes -->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- /routes -->").unwrap();
+
+    compare(
+        &path,
+        &format!("{before}<!-- routes -->\n{table}<!-- /routes -->{after}"),
+    );
+}
+
+#[test]
+fn the_openapi_document_is_that_of_the_code() {
+    let document = local::functions::openapi();
+    let mut text = document.to_pretty_json().unwrap();
+    text.push('\n');
+
+    compare(&root().join("functions/retrieval/openapi.json"), &text);
+}
+
+#[test]
+fn every_route_is_answered_by_one_function() {
+    let document = local::functions::openapi();
+    let routes: usize = [
+        upload::routes().into_openapi(),
+        retrieval::routes().into_openapi(),
+        organize::routes().into_openapi(),
+        generation::routes().into_openapi(),
+    ]
+    .iter()
+    .map(|document| rows("any", document).len())
+    .sum();
+
+    assert_eq!(rows("any", &document).len(), routes);
+}

@@ -1,0 +1,51 @@
+# Everyday commands. `just` lists them.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+_list:
+    @just --list --unsorted
+
+# Run the local runner
+serve *ARGUMENTS:
+    cargo run -- serve {{ ARGUMENTS }}
+
+# Run the whole job on sample documents, or on yours
+demo *FILES:
+    cargo run -- demo {{ FILES }}
+
+# Run every test that needs nothing but Rust
+test *ARGUMENTS:
+    cargo test --workspace {{ ARGUMENTS }}
+
+# Format the code
+fmt:
+    cargo fmt --all
+
+# What the compiler, clippy, rustdoc and the spelling checker say
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+    "$(.ci/venv)/bin/typos"
+
+# Check template.yaml by itself and against the code
+template:
+    PATH="$(.ci/venv)/bin:$PATH" && SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 sam validate --lint --template template.yaml && cfn-lint template.yaml
+    PATH="$(.ci/venv)/bin:$PATH" && python -m pytest -q -p no:cacheprovider tests/deploy/test_template.py
+
+# Deploy template.yaml with real binaries on ministack and run the end-to-end suites there
+e2e-aws *ARGUMENTS:
+    PATH="$(.ci/venv)/bin:$PATH" tests/deploy/e2e {{ ARGUMENTS }}
+
+# Deploy template.yaml on ministack and keep it until Ctrl-C
+serve-aws *ARGUMENTS:
+    "$(.ci/venv)/bin/python" tests/deploy/deploy.py {{ ARGUMENTS }}
+
+# Check licenses, advisories, sources and unused dependencies, with the tools that are installed
+audit:
+    if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed: cargo install cargo-deny"; fi
+    if command -v cargo-machete >/dev/null; then cargo machete; else echo "cargo-machete is not installed: cargo install cargo-machete"; fi
+
+# Everything that must hold before a change is done
+ci:
+    .ci/run

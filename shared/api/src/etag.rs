@@ -1,0 +1,73 @@
+//! Entity tags: what a resource was when it was read, and `If-Match` to change just that.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use domain::file::File;
+use domain::{Error, Kind, Result, Sha256};
+
+/// The tag of a file: its revision, which counters do not change.
+pub fn of_file(file: &File) -> String {
+    format!("\"{}\"", file.revision)
+}
+
+/// Makes a header of a tag.
+pub fn header_value(tag: &str) -> HeaderValue {
+    HeaderValue::from_str(tag).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// The tag of something that carries no revision: the hash of how it looks on the wire.
+pub fn of_bytes(bytes: &[u8]) -> String {
+    let hash = Sha256::of(bytes).to_string();
+    // 128 bits keep any two looks of one resource apart.
+    format!("\"{}\"", &hash[..32])
+}
+
+/// Says whether the client has what it asks for already: `If-None-Match` names the tag.
+pub fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let Some(given) = headers.get(header::IF_NONE_MATCH) else {
+        return false;
+    };
+    let given = given.to_str().unwrap_or_default();
+    given == "*"
+        || given.split(',').any(|candidate| {
+            let candidate = candidate.trim();
+            // Proxies that compress make a tag weak; it still names the same thing.
+            candidate.strip_prefix("W/").unwrap_or(candidate) == tag
+        })
+}
+
+/// Checks `If-Match`, where it is given.
+///
+/// # Errors
+/// `PreconditionFailed` when the tag is not among those given.
+pub fn check_if_match(headers: &HeaderMap, kind: Kind, tag: &str) -> Result<()> {
+    let Some(given) = headers.get(header::IF_MATCH) else {
+        return Ok(());
+    };
+    let given = given.to_str().unwrap_or_default();
+    let matches = given == "*" || given.split(',').any(|candidate| candidate.trim() == tag);
+    if matches {
+        Ok(())
+    } else {
+        Err(Error::PreconditionFailed { kind })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asking(value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn a_known_tag_is_found_among_others_weak_or_strong() {
+        for known in ["\"7\"", "\"6\", \"7\"", "W/\"7\"", "*"] {
+            assert!(is_known(&asking(known), "\"7\""), "{known}");
+        }
+        for unknown in ["\"6\"", "7", ""] {
+            assert!(!is_known(&asking(unknown), "\"7\""), "{unknown}");
+        }
+        assert!(!is_known(&HeaderMap::new(), "\"7\""));
+    }
+}

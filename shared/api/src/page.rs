@@ -1,0 +1,76 @@
+//! Pages of lists: a limit, and a cursor that says where the next page begins.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::{Error, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+
+use crate::request::Query;
+
+/// Items of a page when the client does not say.
+const USUAL: usize = 50;
+/// Most items of a page.
+const MOST: usize = 100;
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Give this as `cursor` for the next page; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// Which page is asked for.
+#[derive(Clone, Debug)]
+pub struct Asked<C> {
+    /// Most items.
+    pub limit: usize,
+    /// Where it begins.
+    pub cursor: Option<C>,
+}
+
+impl<C: DeserializeOwned> Asked<C> {
+    /// Reads `limit` and `cursor`.
+    ///
+    /// # Errors
+    /// `Invalid` when the limit is out of range or the cursor is none of ours.
+    pub fn from_query(query: &mut Query) -> Result<Self> {
+        let limit = match query.take("limit")? {
+            None => USUAL,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|limit| (1..=MOST).contains(limit))
+                .ok_or_else(|| Error::invalid("/limit", "limit is from 1 to 100"))?,
+        };
+        let cursor = query
+            .take("cursor")?
+            .map(|text| decode(&text))
+            .transpose()?;
+        Ok(Self { limit, cursor })
+    }
+}
+
+/// Writes a cursor.
+///
+/// # Errors
+/// `Corrupt` when the position cannot be written.
+pub fn encode<C: Serialize>(position: &C) -> Result<String> {
+    let bytes = serde_json::to_vec(position)
+        .map_err(|error| Error::corrupt(format!("a cursor cannot be written: {error}")))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+fn decode<C: DeserializeOwned>(text: &str) -> Result<C> {
+    let refused = || {
+        Error::invalid(
+            "/cursor",
+            "this cursor was not given out for this list: begin without one",
+        )
+    };
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
+    serde_json::from_slice(&bytes).map_err(|_| refused())
+}

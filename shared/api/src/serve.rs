@@ -1,0 +1,151 @@
+//! What stands around every function's routes: request ids, problems, logs, CORS, headers.
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use runtime::telemetry::chain_of;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use crate::problem::Problem;
+
+/// The header that carries the request's id.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Who may call from a browser.
+#[derive(Clone, Debug, Default)]
+pub struct Origins(Vec<HeaderValue>);
+
+impl std::str::FromStr for Origins {
+    type Err = String;
+
+    /// Reads origins separated by commas, such as `https://app.example`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split(',')
+            .map(str::trim)
+            .filter(|origin| !origin.is_empty())
+            .map(|origin| {
+                // Any origin at all would be read as permission to send credentials from anywhere.
+                let named = origin.starts_with("http://") || origin.starts_with("https://");
+                HeaderValue::from_str(origin)
+                    .ok()
+                    .filter(|_| named)
+                    .ok_or_else(|| format!("{origin} is no origin such as https://app.example"))
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+/// Puts what every function needs around its routes.
+pub fn around(router: Router, origins: &Origins) -> Router {
+    router
+        .fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND) })
+        .layer(cors(origins))
+        .layer(middleware::from_fn(finish))
+}
+
+fn cors(origins: &Origins) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.0.clone()))
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+            Method::HEAD,
+        ])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            HeaderName::from_static("idempotency-key"),
+            HeaderName::from_static("sheaf-workspace"),
+        ])
+        .expose_headers([
+            header::ETAG,
+            header::LOCATION,
+            header::RETRY_AFTER,
+            REQUEST_ID,
+        ])
+}
+
+/// Gives the request an id, writes problems with it, and logs one line.
+async fn finish(request: Request, next: Next) -> Response {
+    let id = Uuid::now_v7().to_string();
+    let method = request.method().clone();
+    // The route and not the path: a path can hold names.
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("none", MatchedPath::as_str)
+        .to_owned();
+    let begun = Instant::now();
+    let mut response = next.run(request).await;
+    let problem = response.extensions_mut().remove::<Problem>();
+    let plain_error = problem.is_none()
+        && (response.status().is_client_error() || response.status().is_server_error());
+    let problem = match problem {
+        Some(problem) => Some(problem),
+        None if plain_error => Some(Problem::of_status(response.status())),
+        None => None,
+    };
+    let micros = begun.elapsed().as_micros();
+    if let Some(problem) = problem {
+        log_problem(&id, &method, &route, &problem, micros);
+        let written = problem.write(&id);
+        response = keep_headers(&response, written);
+    } else {
+        info!(request.id = %id, %method, route, status = response.status().as_u16(), micros, "answered");
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What axum and CORS said in headers stays: `Allow` of a 405 above all.
+fn keep_headers(from: &Response, mut to: Response) -> Response {
+    for (name, value) in from.headers() {
+        let replaced = matches!(*name, header::CONTENT_TYPE | header::CONTENT_LENGTH);
+        if !replaced && !to.headers().contains_key(name) {
+            to.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
+    to
+}
+
+fn log_problem(id: &str, method: &Method, route: &str, problem: &Problem, micros: u128) {
+    let status = problem.status().as_u16();
+    let code = problem.code();
+    let Some(cause) = problem.cause() else {
+        info!(request.id = %id, %method, route, status, code, micros, "refused");
+        return;
+    };
+    let chain = chain_of(cause);
+    if problem.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        error!(request.id = %id, %method, route, status, code, micros, cause = chain, "failed");
+    } else {
+        warn!(request.id = %id, %method, route, status, code, micros, cause = chain, "failed");
+    }
+}
+
+/// Answers that the process is up. Says nothing of what it stands on.
+pub async fn healthz() -> impl IntoResponse {
+    std::future::ready("ok\n").await
+}

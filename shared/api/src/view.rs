@@ -1,0 +1,8 @@
+//! What things look like on the wire.
+
+pub mod dossier;
+pub mod failure;
+pub mod file;
+pub mod folder;
+pub mod receipt;
+pub mod upload;

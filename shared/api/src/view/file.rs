@@ -1,0 +1,275 @@
+//! Files and versions on the wire.
+
+use domain::facts::Facts;
+use domain::file::{File, Origin, State, SummaryReason, Version};
+use domain::name::FolderPath;
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A file.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = File)]
+pub struct FileView {
+    /// Its id.
+    id: Uuid,
+    /// Its name.
+    #[schema(example = "2024-11 electricity.pdf")]
+    name: String,
+    /// The folder it is in; all zeros for the root.
+    folder_id: Uuid,
+    /// Its path from the root.
+    #[schema(example = "/bills/2024-11 electricity.pdf")]
+    path: String,
+    /// What the document is.
+    #[serde(rename = "type")]
+    #[schema(example = "bill")]
+    document_type: Option<String>,
+    /// Its tags.
+    tags: Vec<String>,
+    /// Where it stands in the pipeline: pending, scanning, extracted, classified, summarized,
+    /// completed, failed or quarantined.
+    #[schema(example = "completed")]
+    status: &'static str,
+    /// Its size.
+    size_bytes: u64,
+    /// What its bytes are.
+    content_type: String,
+    /// The hash of its bytes; null until it is verified.
+    sha256: Option<String>,
+    /// Number of its current version.
+    version: u32,
+    /// How it came to be: uploaded, generated or imported.
+    #[schema(example = "uploaded")]
+    origin: &'static str,
+    /// Who made it, by pseudonym.
+    owner: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When it last changed.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+    /// From when on it is gone.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+    /// When its content was last fetched.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_accessed_at: Option<Timestamp>,
+    /// How often its content was fetched.
+    download_count: u64,
+    /// The date the document is about.
+    #[schema(value_type = Option<String>, format = Date)]
+    document_date: Option<jiff::civil::Date>,
+    /// active or trashed.
+    #[schema(example = "active")]
+    state: &'static str,
+    /// Its summary, once it is written.
+    summary: Option<SummaryView>,
+    /// Why it has none: `no_text` or unsupported.
+    summary_reason: Option<&'static str>,
+    /// Why the pipeline stopped.
+    failure: Option<FailureView>,
+    /// Marked by a person.
+    favorite: bool,
+    /// Put away by a person.
+    archived: bool,
+}
+
+/// The summary of a document.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Summary)]
+pub struct SummaryView {
+    /// The summary.
+    text: String,
+    /// Which model wrote it.
+    model: String,
+    /// By which version of the prompt.
+    prompt_version: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    made_at: Timestamp,
+}
+
+/// Why a stage of the pipeline could not do its work.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Failure)]
+pub struct FailureView {
+    /// The stage.
+    #[schema(example = "extract")]
+    stage: String,
+    /// A word to switch on.
+    #[schema(example = "encrypted")]
+    code: String,
+    /// What happened and what to do.
+    detail: String,
+}
+
+impl From<domain::file::Failure> for FailureView {
+    fn from(failure: domain::file::Failure) -> Self {
+        Self {
+            stage: failure.stage,
+            code: failure.code,
+            detail: failure.detail,
+        }
+    }
+}
+
+impl FileView {
+    /// Shows a file in the folder at `folder`.
+    pub fn new(file: File, folder: &FolderPath) -> Self {
+        Self {
+            id: file.id.uuid(),
+            path: folder.join(&file.name),
+            name: file.name.into(),
+            folder_id: file.folder.uuid(),
+            document_type: file.document_type.map(Into::into),
+            tags: Vec::from(file.tags).into_iter().map(Into::into).collect(),
+            status: file.status.as_str(),
+            size_bytes: file.content.size_bytes,
+            content_type: file.content.content_type,
+            sha256: file.content.sha256.map(Into::into),
+            version: file.version,
+            origin: origin(file.origin),
+            owner: file.owner,
+            created_at: file.created_at,
+            updated_at: file.updated_at,
+            expires_at: file.expires_at,
+            last_accessed_at: file.last_accessed_at,
+            download_count: file.download_count,
+            document_date: file.facts.document_date,
+            state: state(file.state),
+            summary: file.summary.map(|summary| SummaryView {
+                text: summary.text,
+                model: summary.model,
+                prompt_version: summary.prompt_version,
+                made_at: summary.made_at,
+            }),
+            summary_reason: file.summary_reason.map(summary_reason),
+            failure: file.failure.map(FailureView::from),
+            favorite: file.favorite,
+            archived: file.archived,
+        }
+    }
+}
+
+/// A version of a file.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Version)]
+pub struct VersionView {
+    /// Its number, from 1.
+    version: u32,
+    /// Its size.
+    size_bytes: u64,
+    /// What its bytes are.
+    content_type: String,
+    /// The hash of its bytes; null until it is verified.
+    sha256: Option<String>,
+    /// Who made it, by pseudonym.
+    owner: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+impl From<Version> for VersionView {
+    fn from(version: Version) -> Self {
+        Self {
+            version: version.number,
+            size_bytes: version.content.size_bytes,
+            content_type: version.content.content_type,
+            sha256: version.content.sha256.map(Into::into),
+            owner: version.owner,
+            created_at: version.created_at,
+        }
+    }
+}
+
+/// What a document says about itself.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Facts)]
+pub struct FactsView {
+    /// The date it is about.
+    #[schema(value_type = Option<String>, format = Date)]
+    document_date: Option<jiff::civil::Date>,
+    /// Its amount.
+    amount: Option<MoneyView>,
+    /// What it measures.
+    quantities: Vec<QuantityView>,
+    /// Its language, as ISO 639-1.
+    language: Option<String>,
+}
+
+/// An amount of money.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Money)]
+pub struct MoneyView {
+    /// How much, as a decimal string.
+    #[schema(example = "245.67")]
+    amount: String,
+    /// ISO 4217 code.
+    #[schema(example = "USD")]
+    currency: String,
+}
+
+impl From<domain::facts::Money> for MoneyView {
+    fn from(money: domain::facts::Money) -> Self {
+        Self {
+            amount: money.amount.to_string(),
+            currency: money.currency.to_string(),
+        }
+    }
+}
+
+/// A measured quantity.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Quantity)]
+pub struct QuantityView {
+    /// How much, as a decimal string.
+    #[schema(example = "850")]
+    amount: String,
+    /// The unit.
+    #[schema(example = "kWh")]
+    unit: String,
+}
+
+impl From<Facts> for FactsView {
+    fn from(facts: Facts) -> Self {
+        Self {
+            document_date: facts.document_date,
+            amount: facts.amount.map(MoneyView::from),
+            quantities: facts
+                .quantities
+                .into_iter()
+                .map(|quantity| QuantityView {
+                    amount: quantity.amount.to_string(),
+                    unit: quantity.unit,
+                })
+                .collect(),
+            language: facts.language,
+        }
+    }
+}
+
+const fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Uploaded => "uploaded",
+        Origin::Generated => "generated",
+        Origin::Imported => "imported",
+    }
+}
+
+const fn state(state: State) -> &'static str {
+    match state {
+        State::Active => "active",
+        State::Trashed => "trashed",
+    }
+}
+
+const fn summary_reason(reason: SummaryReason) -> &'static str {
+    match reason {
+        SummaryReason::NoText => "no_text",
+        SummaryReason::Unsupported => "unsupported",
+    }
+}

@@ -1,0 +1,269 @@
+//! Worked examples, and properties against plain integer arithmetic.
+
+use jiff::civil::date;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn decimal(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
+
+fn entry(day: &str, amount: Option<(&str, &str)>, quantity: Option<(&str, &str)>) -> Entry {
+    Entry {
+        document_date: day.parse().unwrap(),
+        amount: amount.map(|(amount, currency)| Money {
+            amount: decimal(amount),
+            currency: currency.parse().unwrap(),
+        }),
+        quantities: quantity
+            .map(|(amount, unit)| Quantity {
+                amount: decimal(amount),
+                unit: unit.to_owned(),
+            })
+            .into_iter()
+            .collect(),
+    }
+}
+
+fn usd(amounts: &[(&str, &str)]) -> Series {
+    let entries: Vec<Entry> = amounts
+        .iter()
+        .map(|&(day, amount)| entry(day, Some((amount, "USD")), None))
+        .collect();
+    let figures = Figures::compute(&entries).unwrap();
+    figures.currencies[&"USD".parse().unwrap()].clone()
+}
+
+#[test]
+fn vehicle_bills_add_up() {
+    let series = usd(&[
+        ("2024-01-15", "89.50"),
+        ("2024-03-20", "45.00"),
+        ("2024-06-10", "450.00"),
+        ("2024-09-05", "350.00"),
+    ]);
+    assert_eq!(series.total.to_string(), "934.50");
+    assert_eq!(series.mean.to_string(), "233.63");
+    assert_eq!(series.median.to_string(), "219.75");
+    assert_eq!(series.minimum.to_string(), "45.00");
+    assert_eq!(series.maximum.to_string(), "450.00");
+    assert_eq!(series.change_percent, Some(decimal("-22.2")));
+}
+
+#[test]
+fn figures_have_the_documented_shape() {
+    let figures = Figures::compute(&[
+        entry("2024-11-04", Some(("245.67", "USD")), Some(("850", "kWh"))),
+        entry("2024-09-03", Some(("312.89", "USD")), Some(("1100", "kWh"))),
+        entry("2024-10-02", Some(("198.43", "USD")), Some(("720", "kWh"))),
+        entry("2025-01-01", None, None),
+    ])
+    .unwrap();
+    let wire = serde_json::to_value(&figures).unwrap();
+    assert_eq!(
+        wire,
+        json!({
+            "count": 4,
+            "currencies": {"USD": {
+                "count": 3, "total": "756.99", "mean": "252.33", "median": "245.67",
+                "minimum": "198.43", "maximum": "312.89", "change_percent": "23.8",
+                "by_month": [
+                    {"month": "2024-09", "count": 1, "total": "312.89"},
+                    {"month": "2024-10", "count": 1, "total": "198.43"},
+                    {"month": "2024-11", "count": 1, "total": "245.67"},
+                ],
+            }},
+            "quantities": {"kWh": {
+                "count": 3, "total": "2670", "mean": "890", "median": "850",
+                "minimum": "720", "maximum": "1100", "change_percent": "18.1",
+                "by_month": [
+                    {"month": "2024-09", "count": 1, "total": "1100"},
+                    {"month": "2024-10", "count": 1, "total": "720"},
+                    {"month": "2024-11", "count": 1, "total": "850"},
+                ],
+            }},
+            "gaps": [{"first": "2024-12", "last": "2024-12", "months": 1}],
+        })
+    );
+    assert_eq!(serde_json::from_value::<Figures>(wire).unwrap(), figures);
+}
+
+#[test]
+fn halves_are_rounded_away_from_zero() {
+    assert_eq!(usd(&[("2024-01-01", "0.005")]).total.to_string(), "0.01");
+    assert_eq!(usd(&[("2024-01-01", "-0.005")]).total.to_string(), "-0.01");
+    assert_eq!(usd(&[("2024-01-01", "0.0049")]).total.to_string(), "0.00");
+    let credits = usd(&[("2024-01-01", "-0.01"), ("2024-01-02", "0.00")]);
+    assert_eq!(credits.mean.to_string(), "-0.01");
+}
+
+#[test]
+fn money_is_rounded_to_the_minor_unit_of_its_currency() {
+    let figures = Figures::compute(&[
+        entry("2024-01-01", Some(("100", "JPY")), None),
+        entry("2024-01-02", Some(("101", "JPY")), None),
+        entry("2024-01-03", Some(("1.0005", "KWD")), None),
+    ])
+    .unwrap();
+    let series = |code: &str| &figures.currencies[&code.parse().unwrap()];
+    assert_eq!(series("JPY").mean.to_string(), "101");
+    assert_eq!(series("KWD").total.to_string(), "1.001");
+}
+
+#[test]
+fn currencies_are_kept_apart() {
+    let figures = Figures::compute(&[
+        entry("2024-01-01", Some(("10", "EUR")), None),
+        entry("2024-01-02", Some(("20", "USD")), None),
+    ])
+    .unwrap();
+    let totals: Vec<String> = figures
+        .currencies
+        .iter()
+        .map(|(currency, series)| format!("{currency} {}", series.total))
+        .collect();
+    assert_eq!(totals, ["EUR 10.00", "USD 20.00"]);
+}
+
+#[test]
+fn change_compares_the_last_two_months_that_have_a_value() {
+    let change = |amounts: &[(&str, &str)]| usd(amounts).change_percent.map(|c| c.to_string());
+    assert_eq!(change(&[("2024-01-01", "5")]), None);
+    assert_eq!(change(&[("2024-01-01", "5"), ("2024-01-31", "7")]), None);
+    assert_eq!(change(&[("2024-01-01", "0"), ("2024-02-01", "7")]), None);
+    let over_a_gap = change(&[("2024-01-01", "100"), ("2024-07-01", "150")]);
+    assert_eq!(over_a_gap.as_deref(), Some("50.0"));
+    let from_a_credit = change(&[("2024-01-01", "-100"), ("2024-02-01", "50")]);
+    assert_eq!(from_a_credit.as_deref(), Some("150.0"));
+}
+
+#[test]
+fn gaps_are_runs_of_months_and_stay_short_for_a_wrong_date() {
+    let figures = Figures::compute(&[
+        entry("0024-11-30", None, None),
+        entry("2024-01-15", None, None),
+        entry("2024-03-20", None, None),
+        entry("2024-04-20", None, None),
+    ])
+    .unwrap();
+    let gaps: Vec<String> = figures
+        .gaps
+        .iter()
+        .map(|gap| format!("{}..{} {}", gap.first, gap.last, gap.months))
+        .collect();
+    assert_eq!(gaps, ["0024-12..2023-12 23989", "2024-02..2024-02 1"]);
+}
+
+#[test]
+fn no_documents_have_no_figures() {
+    assert_eq!(Figures::compute(&[]).unwrap(), Figures::default());
+}
+
+#[test]
+fn values_that_do_not_fit_are_an_error() {
+    let largest = Decimal::MAX.to_string();
+    let smallest = Decimal::from_i128_with_scale(1, 28).to_string();
+    for amounts in [[largest.as_str(), largest.as_str()], [&largest, &smallest]] {
+        let entries = amounts.map(|amount| entry("2024-01-01", Some((amount, "USD")), None));
+        let error = Figures::compute(&entries).unwrap_err();
+        assert!(error.to_string().contains("in USD are too large"));
+    }
+}
+
+#[test]
+fn months_read_back_as_written() {
+    for text in ["2024-11", "0001-01", "9999-12"] {
+        assert_eq!(text.parse::<Month>().unwrap().to_string(), text);
+    }
+    for text in ["", "2024", "2024-13", "2024-00", "-", "x-1"] {
+        assert!(text.parse::<Month>().is_err(), "{text} is no month");
+    }
+}
+
+/// Divides whole numbers and rounds half away from zero, the way it is done by hand.
+fn by_hand(numerator: i64, denominator: i64) -> i64 {
+    let doubled = 2 * numerator.abs() + denominator;
+    numerator.signum() * (doubled / (2 * denominator))
+}
+
+prop_compose! {
+    /// A day within four years and an amount in cents, now and then in another currency.
+    fn any_bill()(days in 0..1_460i64, cents in -50_000..5_000_000i64, other in prop::bool::weighted(0.1))
+        -> (Date, i64, bool) {
+        let day = date(2022, 1, 1).checked_add(jiff::Span::new().days(days)).unwrap();
+        (day, cents, other)
+    }
+}
+
+fn bill(&(document_date, cents, other): &(Date, i64, bool)) -> Entry {
+    Entry {
+        document_date,
+        amount: Some(Money {
+            amount: Decimal::new(cents, 2),
+            currency: if other { "EUR" } else { "USD" }.parse().unwrap(),
+        }),
+        quantities: Vec::new(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn order_makes_no_difference(
+        (bills, shuffled) in prop::collection::vec(any_bill(), 0..30)
+            .prop_flat_map(|bills| (Just(bills.clone()), Just(bills).prop_shuffle()))
+    ) {
+        let figures = |bills: &[_]| {
+            Figures::compute(&bills.iter().map(bill).collect::<Vec<_>>()).unwrap()
+        };
+        prop_assert_eq!(figures(&bills), figures(&shuffled));
+    }
+
+    #[test]
+    fn figures_equal_those_reckoned_in_cents(bills in prop::collection::vec(any_bill(), 1..40)) {
+        let entries: Vec<Entry> = bills.iter().map(bill).collect();
+        let figures = Figures::compute(&entries).unwrap();
+        for (currency, series) in &figures.currencies {
+            let mut cents: Vec<i64> = bills
+                .iter()
+                .filter(|(_, _, other)| *other == (currency.code() == "EUR"))
+                .map(|&(_, cents, _)| cents)
+                .collect();
+            cents.sort_unstable();
+            let count = i64::try_from(cents.len()).unwrap();
+            let total: i64 = cents.iter().sum();
+            let middle = cents[(cents.len() - 1) / 2] + cents[cents.len() / 2];
+            prop_assert_eq!(series.count, cents.len());
+            prop_assert_eq!(series.total, Decimal::new(total, 2));
+            prop_assert_eq!(series.mean, Decimal::new(by_hand(total, count), 2));
+            prop_assert_eq!(series.median, Decimal::new(by_hand(middle, 2), 2));
+            prop_assert_eq!(series.minimum, Decimal::new(cents[0], 2));
+            prop_assert_eq!(series.maximum, Decimal::new(cents[cents.len() - 1], 2));
+            let by_month: Decimal = series.by_month.iter().map(|period| period.total).sum();
+            prop_assert_eq!(by_month, series.total);
+        }
+    }
+
+    #[test]
+    fn any_decimal_is_computed_or_refused(
+        values in prop::collection::vec((any::<i64>(), any::<u32>(), any::<u32>(), 0..=28u32), 1..6)
+    ) {
+        let entries: Vec<Entry> = values
+            .iter()
+            .map(|&(low, middle, high, scale)| {
+                let units = i128::from(low) + (i128::from(middle) << 40) + (i128::from(high) << 62);
+                let amount = Decimal::try_from_i128_with_scale(units, scale).unwrap();
+                Entry {
+                    document_date: date(2024, 1, 1),
+                    amount: Some(Money { amount, currency: "USD".parse().unwrap() }),
+                    quantities: vec![Quantity { amount, unit: "kg".to_owned() }],
+                }
+            })
+            .collect();
+        if let Ok(figures) = Figures::compute(&entries) {
+            let series = &figures.currencies[&"USD".parse().unwrap()];
+            prop_assert!(series.minimum <= series.mean && series.mean <= series.maximum);
+        }
+    }
+}

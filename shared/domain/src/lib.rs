@@ -1,0 +1,26 @@
+//! What Sheaf is about, with nothing of how it travels or where it is kept.
+//!
+//! Pure: no AWS, no HTTP, no async, no clock. Time and ids come in as arguments.
+
+#![warn(missing_docs)]
+
+pub mod dossier;
+pub mod error;
+pub mod facts;
+pub mod figures;
+pub mod file;
+pub mod folder;
+pub mod id;
+pub mod message;
+pub mod name;
+pub mod principal;
+pub mod quotation;
+pub mod receipt;
+pub mod summary;
+pub mod tag;
+pub mod upload;
+
+pub use error::{Error, Kind, Result, Retry};
+pub use id::{
+    BlobId, DossierId, FileId, FolderId, KeyId, ReceiptId, Sha256, UploadId, WorkId, WorkspaceId,
+};

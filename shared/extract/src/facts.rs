@@ -1,0 +1,163 @@
+//! What a document says about itself, found by rules: date, amount, quantities, language.
+//!
+//! The rules, in short:
+//! - **Amount**: the labelled total (`Amount due` before `Total` before `Total labor`; the last among
+//!   equals; never a subtotal, a tax or a previous balance), else the largest amount with a currency
+//!   mark. Of a table: its labelled total, else the sum of its amount column.
+//! - **Currency**: the mark at the amount, else the one most amounts have, else the one that the
+//!   document names by code. `$` is the US dollar unless the document names another dollar.
+//! - **Date**: one labelled as the document's own (`Invoice date` before `Date`), else the first in
+//!   the text; never a due date, the end of a period or what comes next. A month alone is its first
+//!   day. `02/01/2024` is read as the document's clear dates are, else month first when its amounts
+//!   are in US dollars, else day first.
+//! - **Quantities**: one per unit, labelled usage first.
+//!
+//! Everything is two passes over lines of bounded length, of a long text only over its beginning and
+//! its end: the time is bounded, whatever the text.
+
+mod amounts;
+mod currencies;
+mod dates;
+mod document_date;
+mod labels;
+mod language;
+mod lines;
+mod months;
+mod numbers;
+mod quantities;
+mod table;
+mod total;
+mod votes;
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use domain::facts::{Currency, Facts};
+
+pub(crate) use self::numbers::Style;
+pub(crate) use self::table::TableBuilder;
+pub use self::table::{Column, Table};
+
+use self::amounts::amounts;
+use self::currencies::{Mark, Signs, code};
+use self::dates::{Found, Order, Value, dates};
+use self::document_date::{DocumentDate, label_of_column};
+use self::lines::{ends, lines};
+use self::numbers::{numbers, style_of};
+use self::quantities::{Quantities, unit_of_header};
+use self::total::Totals;
+use self::votes::Votes;
+
+/// Finds the facts of a document in its text and, for spreadsheets and CSV, its table.
+pub fn facts(text: &str, table: Option<&Table>) -> Facts {
+    let (head, tail) = ends(text);
+    let manner = Manner::of(head, tail);
+    let (mut totals, mut date, mut quantities) = (
+        Totals::default(),
+        DocumentDate::default(),
+        Quantities::default(),
+    );
+    for line in lines(head).chain(lines(tail)) {
+        let dates = dates(line);
+        let masked = masks(&dates);
+        totals.line(line, &amounts(line, manner.style, &masked));
+        date.line(line, &dates);
+        if !table.is_some_and(has_unit_column) {
+            quantities.line(line, manner.style, &masked);
+        }
+    }
+    for column in table.iter().flat_map(|table| &table.columns) {
+        if let (Some(first), Some(rank)) = (column.first_date, label_of_column(&column.name)) {
+            date.offer(rank, Value::Sure(first));
+        }
+        if let Some(sum) = column.sum {
+            quantities.column(&column.name, sum);
+        }
+    }
+    let of_table = table.and_then(|table| table.money(manner.currency));
+    Facts {
+        document_date: date.date(manner.order),
+        amount: of_table.or_else(|| totals.money(manner.signs, manner.currency)),
+        quantities: quantities.into_vec(),
+        language: language::language(text),
+    }
+}
+
+/// The style of the numbers in some cells or lines.
+pub(crate) fn number_style<'a>(texts: impl Iterator<Item = &'a str>) -> Style {
+    let mut votes = Votes::default();
+    for line in texts.flat_map(lines) {
+        let masked = masks(&dates(line));
+        vote_on_style(line, &masked, &mut votes);
+    }
+    votes.number_style()
+}
+
+/// How a document writes, learned from all of it before any of it is read.
+struct Manner {
+    style: Style,
+    order: Order,
+    signs: Signs,
+    /// The currency that most of its amounts are in.
+    currency: Option<Currency>,
+}
+
+impl Manner {
+    fn of(head: &str, tail: &str) -> Self {
+        let mut votes = Votes::default();
+        let mut marks: HashMap<Mark, (u64, std::cmp::Reverse<usize>)> = HashMap::new();
+        let mut named = None;
+        for line in lines(head).chain(lines(tail)) {
+            let found = dates(line);
+            let masked = masks(&found);
+            for date in &found {
+                votes.date(date.value);
+            }
+            vote_on_style(line, &masked, &mut votes);
+            for mark in amounts(line, Style::Point, &masked)
+                .iter()
+                .filter_map(|amount| amount.mark)
+            {
+                // The earlier wins among equally frequent ones.
+                let order = std::cmp::Reverse(marks.len());
+                marks.entry(mark).or_insert((0, order)).0 += 1;
+            }
+            named = named.or_else(|| line.split(|c: char| !c.is_alphanumeric()).find_map(code));
+        }
+        let signs = Signs::stated_in(head);
+        let most = marks
+            .into_iter()
+            .max_by_key(|(_, rank)| *rank)
+            .map(|(mark, _)| mark);
+        let currency = most.or(named).and_then(|mark| signs.resolve(mark));
+        Self {
+            style: votes.number_style(),
+            order: votes.order(currency),
+            signs,
+            currency,
+        }
+    }
+}
+
+fn vote_on_style(line: &str, masked: &[Range<usize>], votes: &mut Votes) {
+    for number in numbers(line, Style::Point) {
+        if !number.is_within(masked)
+            && let Some(style) = style_of(line, &number)
+        {
+            votes.style(style);
+        }
+    }
+}
+
+fn masks(dates: &[Found]) -> Vec<Range<usize>> {
+    dates.iter().map(|date| date.start..date.end).collect()
+}
+
+/// Whether a column sums a quantity, so that single cells of it say nothing.
+fn has_unit_column(table: &Table) -> bool {
+    let mut summed = table.columns.iter().filter(|column| column.sum.is_some());
+    summed.any(|column| unit_of_header(&column.name).is_some())
+}
+
+#[cfg(test)]
+mod tests;

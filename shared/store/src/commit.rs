@@ -1,0 +1,228 @@
+//! Committing an upload: its bytes become a version of a file. Until the transaction here holds, a
+//! reader sees what was there before.
+
+use domain::facts::Facts;
+use domain::file::{Content, File, Origin, State, Status, Version};
+use domain::message::Work;
+use domain::name::FileName;
+use domain::upload::{OnConflict, Upload, UploadState};
+use domain::{Error, FileId, FolderId, Kind, Result, WorkspaceId};
+use jiff::Timestamp;
+
+use crate::Store;
+use crate::file::{Found, change_file, create_file, create_version};
+use crate::folder::{claim_name, folder_present};
+use crate::quota;
+use crate::table::{Rejected, Write};
+use crate::upload::{close, read_version};
+use crate::work;
+
+/// How often a commit looks again after losing a race for a name or a file.
+const TRIES: u32 = 16;
+
+/// What is to be committed.
+#[derive(Debug)]
+struct Plan {
+    file: File,
+    writes: Vec<Write>,
+}
+
+impl Store {
+    /// Makes the bytes of an open upload a version of a file, and asks for it to be read.
+    ///
+    /// Safe to repeat: a session that is committed answers with its file.
+    ///
+    /// # Errors
+    /// `Conflict` when the name is taken and `on_conflict` is `fail`, or when the session was
+    /// aborted.
+    pub async fn commit_upload(
+        &self,
+        workspace: &WorkspaceId,
+        upload: &Upload,
+        content: &Content,
+        origin: Origin,
+    ) -> Result<File> {
+        let folder = self.make_folders(workspace, &upload.intent.folder).await?;
+        for _ in 0..TRIES {
+            let now = self.clock.now();
+            let target = self.target(workspace, folder, upload).await?;
+            let plan = match target {
+                Target::New(name) => {
+                    self.plan_file(workspace, upload, content, origin, folder, name, now)?
+                }
+                Target::Existing(file) => plan_version(workspace, upload, content, *file, now)?,
+            };
+            let committed = UploadState::Committed {
+                file: plan.file.id,
+                version: plan.file.version,
+            };
+            let work = read_version(workspace, plan.file.id, plan.file.version);
+            let mut writes = vec![close(workspace, upload, committed, now)?];
+            writes.extend(plan.writes);
+            writes.push(work::ask(&work, now)?);
+            match self.table.transact(writes).await {
+                Ok(()) => return Ok(self.announce(plan.file, &work).await),
+                Err(rejected) if rejected.at(0) => {
+                    return self.committed_before(workspace, upload).await;
+                }
+                // The name, the file or the folder changed since it was looked at: look again.
+                Err(Rejected::Conditions(_)) => {}
+                Err(Rejected::Error(error)) => return Err(error),
+            }
+        }
+        Err(crate::table::busy("many writers want this name"))
+    }
+
+    async fn announce(&self, file: File, work: &Work) -> File {
+        self.send(work).await;
+        file
+    }
+
+    /// Returns the file of a session that is no longer open.
+    async fn committed_before(&self, workspace: &WorkspaceId, upload: &Upload) -> Result<File> {
+        match self.upload(workspace, upload.id).await?.state {
+            UploadState::Committed { file, .. } => self.file(workspace, file).await,
+            UploadState::Aborted => Err(aborted()),
+            UploadState::Open => Err(crate::table::busy("the upload is being finished")),
+        }
+    }
+
+    async fn target(
+        &self,
+        workspace: &WorkspaceId,
+        folder: FolderId,
+        upload: &Upload,
+    ) -> Result<Target> {
+        let intent = &upload.intent;
+        let Some(taken) = self.name(workspace, folder, &intent.name).await? else {
+            return Ok(Target::New(intent.name.clone()));
+        };
+        match (intent.on_conflict, taken.file) {
+            (OnConflict::Rename, _) => self
+                .next_free_name(workspace, folder, &intent.name)
+                .await
+                .map(Target::New),
+            (OnConflict::Version, Some(file)) => match self.found(workspace, file).await? {
+                Some(Found::File(file)) => Ok(Target::Existing(file)),
+                // It is being erased; its name is free in a moment.
+                Some(Found::Gone(_)) | None => {
+                    Err(crate::table::busy("the file of this name is being deleted"))
+                }
+            },
+            (OnConflict::Fail, _) | (OnConflict::Version, None) => Err(Error::Conflict {
+                code: "name_taken",
+                detail: format!(
+                    "{} is taken: choose another name, or on_conflict=rename or version",
+                    intent.folder.join(&intent.name)
+                ),
+            }),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the new file")]
+    fn plan_file(
+        &self,
+        workspace: &WorkspaceId,
+        upload: &Upload,
+        content: &Content,
+        origin: Origin,
+        folder: FolderId,
+        name: FileName,
+        now: Timestamp,
+    ) -> Result<Plan> {
+        let id = FileId::new(self.ids.sortable(now));
+        let intent = &upload.intent;
+        let expires_at = intent
+            .expires_in
+            .and_then(|duration| now.checked_add(duration).ok());
+        let file = File {
+            id,
+            name,
+            folder,
+            document_type: intent.document_type.clone(),
+            tags: intent.tags.clone(),
+            status: Status::Pending,
+            version: 1,
+            content: content.clone(),
+            origin,
+            owner: intent.owner.clone(),
+            created_at: now,
+            updated_at: now,
+            expires_at,
+            state: State::Active,
+            facts: Facts::default(),
+            summary: None,
+            summary_reason: None,
+            failure: None,
+            favorite: false,
+            archived: false,
+            posted: None,
+            revision: 1,
+            download_count: 0,
+            last_accessed_at: None,
+        };
+        let mut writes = vec![
+            claim_name(workspace, folder, &file.name, id, expires_at, now)?,
+            create_file(workspace, &file)?,
+            create_version(workspace, id, &version_of(&file, upload, now))?,
+        ];
+        writes.extend(folder_present(workspace, folder));
+        Ok(Plan { file, writes })
+    }
+}
+
+/// Plans a new version of a file. Its expiry stays, and its type and tags unless new ones are given.
+fn plan_version(
+    workspace: &WorkspaceId,
+    upload: &Upload,
+    content: &Content,
+    mut file: File,
+    now: Timestamp,
+) -> Result<Plan> {
+    let intent = &upload.intent;
+    file.version += 1;
+    file.content = content.clone();
+    file.status = Status::Pending;
+    file.facts = Facts::default();
+    file.summary = None;
+    file.summary_reason = None;
+    file.failure = None;
+    if intent.document_type.is_some() {
+        file.document_type.clone_from(&intent.document_type);
+    }
+    if !intent.tags.as_slice().is_empty() {
+        file.tags = intent.tags.clone();
+    }
+    let version = version_of(&file, upload, now);
+    let writes = vec![
+        change_file(workspace, &mut file, now)?,
+        create_version(workspace, file.id, &version)?,
+        // A new version of a file is no new file.
+        quota::give_back(workspace, 0, 1),
+    ];
+    Ok(Plan { file, writes })
+}
+
+fn version_of(file: &File, upload: &Upload, now: Timestamp) -> Version {
+    Version {
+        number: file.version,
+        content: file.content.clone(),
+        owner: upload.intent.owner.clone(),
+        created_at: now,
+    }
+}
+
+/// What the bytes become.
+enum Target {
+    New(FileName),
+    Existing(Box<File>),
+}
+
+/// The answer for a session that was given up.
+pub fn aborted() -> Error {
+    Error::Gone {
+        kind: Kind::Upload,
+        id: "session".to_owned(),
+        reason: "it was aborted or ran out: begin a new one",
+    }
+}

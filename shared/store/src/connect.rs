@@ -1,0 +1,70 @@
+//! Connecting to the table, the bucket and the queues that the environment names.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::message::Destination;
+use runtime::clock::Clock;
+use runtime::config::{self, ConfigError};
+use runtime::ids::Ids;
+
+use crate::Store;
+use crate::blob::Blobs;
+use crate::queue::SqsQueues;
+use crate::quota::Quota;
+use crate::table::Table;
+
+/// The environment variable that names a queue, and what it means.
+const fn queue_setting(destination: Destination) -> (&'static str, &'static str) {
+    match destination {
+        Destination::Ingest => (
+            "INGEST_QUEUE_URL",
+            "the queue of the ingest function that template.yaml creates",
+        ),
+        Destination::Summarize => (
+            "SUMMARIZE_QUEUE_URL",
+            "the queue of the summarize function that template.yaml creates",
+        ),
+        Destination::Access => (
+            "ACCESS_QUEUE_URL",
+            "the queue of downloads that template.yaml creates",
+        ),
+    }
+}
+
+impl Store {
+    /// Connects to what the environment names. A function names the queues it sends to, and no
+    /// others, so that its settings and its permissions say the same.
+    ///
+    /// # Errors
+    /// `ConfigError` naming the setting that is missing or cannot be read.
+    pub async fn from_environment(sends_to: &[Destination]) -> Result<Self, ConfigError> {
+        let table_name = config::required(
+            "TABLE_NAME",
+            "the DynamoDB table that template.yaml creates",
+        )?;
+        let bucket = config::required("BUCKET_NAME", "the S3 bucket that template.yaml creates")?;
+        let mut urls = HashMap::new();
+        for destination in sends_to {
+            let (name, meaning) = queue_setting(*destination);
+            urls.insert(*destination, config::required(name, meaning)?);
+        }
+        let usual = Quota::default();
+        let quota = Quota {
+            bytes: config::optional("QUOTA_BYTES", "bytes a new workspace may store")?
+                .unwrap_or(usual.bytes),
+            files: config::optional("QUOTA_FILES", "files a new workspace may store")?
+                .unwrap_or(usual.files),
+        };
+        let aws = runtime::aws::from_environment().await;
+        let sqs = aws_sdk_sqs::Client::new(&aws);
+        Ok(Self {
+            table: Table::new(aws_sdk_dynamodb::Client::new(&aws), table_name),
+            blobs: Blobs::new(runtime::aws::s3_client(&aws), bucket),
+            queue: Arc::new(SqsQueues::new(sqs, urls)),
+            clock: Clock::system(),
+            ids: Ids,
+            quota,
+        })
+    }
+}

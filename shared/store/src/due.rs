@@ -1,0 +1,115 @@
+//! What the sweep must look at: files whose time is up, uploads left open, work whose message may
+//! be lost. The index only says where to look; what is there decides what is done.
+
+use domain::receipt::{Reason, Receipt};
+use domain::upload::UploadState;
+use domain::{Error, FileId, Result, UploadId, WorkId, WorkspaceId};
+use jiff::Timestamp;
+use serde::Deserialize;
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::Store;
+use crate::file::{Found, RowKind};
+use crate::keys::{DUE_SHARDS, Due, due_until, owner_and_id};
+use crate::table::{Expression, Page, Query, Row};
+
+/// The id of something that is due; its kind is that of the query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueId {
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+    /// The file, the upload or the work.
+    pub id: Uuid,
+}
+
+impl Store {
+    /// Lists a page of one shard of what is due at `now`, the longest due first.
+    pub async fn due(
+        &self,
+        due: Due,
+        shard: u8,
+        now: Timestamp,
+        limit: i32,
+        start: Option<Row>,
+    ) -> Result<Page<DueId>> {
+        #[derive(Deserialize)]
+        struct Listed {
+            pk: String,
+        }
+        let page = self
+            .table
+            .query::<Listed>(Query {
+                index: Some("due"),
+                partition: due.partition(shard),
+                range: Some(Expression::new("{sk} <= :until").text(":until", due_until(now))),
+                descending: false,
+                limit,
+                start,
+            })
+            .await?;
+        let rows = page.rows.into_iter().filter_map(|listed| {
+            let read = owner_and_id(&listed.pk);
+            if read.is_none() {
+                warn!("a row is due that is no file, upload or work");
+            }
+            read.map(|(workspace, id)| DueId { workspace, id })
+        });
+        Ok(Page {
+            rows: rows.collect(),
+            next: page.next,
+        })
+    }
+
+    /// Sends again all work that is still to be done, due or not. For the start of a process that is
+    /// alone: what was committed before its last end and not sent is done now and not in a quarter of
+    /// an hour.
+    pub async fn resend_all(&self) -> Result<u64> {
+        let mut sent = 0;
+        for shard in 0..DUE_SHARDS {
+            let mut start = None;
+            loop {
+                let page = self
+                    .due(Due::Work, shard, Timestamp::MAX, 100, start)
+                    .await?;
+                for found in page.rows {
+                    let id = WorkId::new(found.id);
+                    if let Some(item) = self.work(&found.workspace, id).await? {
+                        self.send(&item.work).await;
+                        sent += 1;
+                    }
+                }
+                start = page.next;
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Erases a file whose time is up, or goes on with one whose erasure stopped half-way.
+    ///
+    /// None when there is nothing to do, as when someone else was faster.
+    pub async fn erase_due(&self, workspace: &WorkspaceId, id: FileId) -> Result<Option<Receipt>> {
+        let reason = match self.found(workspace, id).await? {
+            Some(Found::File(file)) if file.is_expired(self.clock.now()) => Reason::Expired,
+            Some(Found::Gone(item)) if item.kind == RowKind::Erasing => item.reason,
+            Some(Found::File(_) | Found::Gone(_)) | None => return Ok(None),
+        };
+        self.erase_file(workspace, id, reason).await.map(Some)
+    }
+
+    /// Aborts an upload whose session has run out. Returns whether it did.
+    pub async fn abort_due(&self, workspace: &WorkspaceId, id: UploadId) -> Result<bool> {
+        let upload = match self.upload(workspace, id).await {
+            Err(Error::NotFound { .. }) => return Ok(false),
+            upload => upload?,
+        };
+        if upload.state != UploadState::Open || upload.expires_at > self.clock.now() {
+            return Ok(false);
+        }
+        self.abort_upload(workspace, &upload).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,557 @@
+//! Files, their counters and versions.
+
+use std::collections::HashMap;
+
+use domain::dossier::Member;
+use domain::facts::Facts;
+use domain::file::{
+    Content, Failure, File, Origin, Posting, State, Status, SummaryReason, Version, gone,
+};
+use domain::name::FileName;
+use domain::receipt::{Reason, RemovedVersion};
+use domain::summary::Summary;
+use domain::tag::{Tag, Tags};
+use domain::{DossierId, Error, FileId, FolderId, Kind, ReceiptId, Result, WorkspaceId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Store;
+use crate::keys::{
+    self, Due, IndexKey, Key, LIST_SHARDS, MEMBERSHIP_PREFIX, VERSION_PREFIX, file_partition,
+};
+use crate::table::{Expression, Query, Row, Write, from_row, to_row};
+
+/// The row of a file that is there.
+#[derive(Debug, Serialize, Deserialize)]
+struct FileItem {
+    kind: RowKind,
+    id: FileId,
+    file_name: FileName,
+    folder: FolderId,
+    document_type: Option<Tag>,
+    tags: Tags,
+    pipeline_status: Status,
+    current_version: u32,
+    content: Content,
+    origin: Origin,
+    file_owner: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    file_state: State,
+    facts: Facts,
+    summary: Option<Summary>,
+    summary_reason: Option<SummaryReason>,
+    failure: Option<Failure>,
+    favorite: bool,
+    archived: bool,
+    posted: Option<Posting>,
+    revision: u64,
+    list_pk: String,
+    list_sk: String,
+    due_pk: Option<String>,
+    due_sk: Option<String>,
+}
+
+/// What the row of a file id is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RowKind {
+    /// A file.
+    File,
+    /// A file that is gone for readers and whose bytes are being removed.
+    Erasing,
+    /// What remains: that there was a file.
+    Tombstone,
+}
+
+/// The row of a file that is gone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct GoneItem {
+    pub(crate) kind: RowKind,
+    pub(crate) id: FileId,
+    pub(crate) reason: Reason,
+    pub(crate) gone_at: Timestamp,
+    pub(crate) receipt: ReceiptId,
+    /// What there is to remove; empty in a tombstone, whose receipt has the list.
+    pub(crate) versions: Vec<RemovedVersion>,
+    /// The postings there are to remove.
+    pub(crate) posted: Option<Posting>,
+    pub(crate) due_pk: Option<String>,
+    pub(crate) due_sk: Option<String>,
+    /// When DynamoDB may remove the tombstone, in seconds since 1970.
+    pub(crate) forget_at: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct CountersItem {
+    #[serde(default)]
+    download_count: u64,
+    last_accessed_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct VersionItem {
+    number: u32,
+    content: Content,
+    version_owner: String,
+    created_at: Timestamp,
+    /// Whether what is known of its bytes counts it among those that refer to them.
+    #[serde(default)]
+    counted: bool,
+}
+
+/// A membership as the file's partition has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MembershipItem {
+    /// The dossier.
+    pub dossier: DossierId,
+    /// What it counts for there.
+    #[serde(rename = "counted_as")]
+    pub member: Member,
+}
+
+/// What is under a file id.
+#[derive(Debug)]
+pub(crate) enum Found {
+    File(Box<File>),
+    Gone(GoneItem),
+}
+
+#[derive(Deserialize)]
+struct Kinded {
+    kind: RowKind,
+}
+
+fn read(row: Row) -> Result<Found> {
+    let Kinded { kind } = from_row(row.clone())?;
+    Ok(match kind {
+        RowKind::File => Found::File(Box::new(from_row::<FileItem>(row)?.into())),
+        RowKind::Erasing | RowKind::Tombstone => Found::Gone(from_row(row)?),
+    })
+}
+
+impl From<FileItem> for File {
+    fn from(item: FileItem) -> Self {
+        Self {
+            id: item.id,
+            name: item.file_name,
+            folder: item.folder,
+            document_type: item.document_type,
+            tags: item.tags,
+            status: item.pipeline_status,
+            version: item.current_version,
+            content: item.content,
+            origin: item.origin,
+            owner: item.file_owner,
+            created_at: item.created_at,
+            updated_at: item.updated_at,
+            expires_at: item.expires_at,
+            state: item.file_state,
+            facts: item.facts,
+            summary: item.summary,
+            summary_reason: item.summary_reason,
+            failure: item.failure,
+            favorite: item.favorite,
+            archived: item.archived,
+            posted: item.posted,
+            revision: item.revision,
+            download_count: 0,
+            last_accessed_at: None,
+        }
+    }
+}
+
+fn file_row(workspace: &WorkspaceId, file: &File) -> Result<Row> {
+    let IndexKey { pk, sk } = keys::listed_file(workspace, file.updated_at, file.id);
+    let due = file
+        .expires_at
+        .map(|at| Due::Expiry.key(at, file.id.uuid()));
+    let (due_partition, due_position) = due.map(|key| (key.pk, key.sk)).unzip();
+    let item = FileItem {
+        kind: RowKind::File,
+        id: file.id,
+        file_name: file.name.clone(),
+        folder: file.folder,
+        document_type: file.document_type.clone(),
+        tags: file.tags.clone(),
+        pipeline_status: file.status,
+        current_version: file.version,
+        content: file.content.clone(),
+        origin: file.origin,
+        file_owner: file.owner.clone(),
+        created_at: file.created_at,
+        updated_at: file.updated_at,
+        expires_at: file.expires_at,
+        file_state: file.state,
+        facts: file.facts.clone(),
+        summary: file.summary.clone(),
+        summary_reason: file.summary_reason,
+        failure: file.failure.clone(),
+        favorite: file.favorite,
+        archived: file.archived,
+        posted: file.posted.clone(),
+        revision: file.revision,
+        list_pk: pk,
+        list_sk: sk,
+        due_pk: due_partition,
+        due_sk: due_position,
+    };
+    to_row(Key::file(workspace, file.id), &item)
+}
+
+/// Writes the row of a new file.
+pub(crate) fn create_file(workspace: &WorkspaceId, file: &File) -> Result<Write> {
+    Ok(Write::create(file_row(workspace, file)?))
+}
+
+/// Holds while the file is at this revision.
+pub(crate) fn unchanged(revision: u64) -> Expression {
+    Expression::new("revision = :revision").number(":revision", revision)
+}
+
+/// Writes a changed file in the place of the one that was read, if nobody else changed it.
+/// The revision grows here and nowhere else.
+pub(crate) fn change_file(
+    workspace: &WorkspaceId,
+    file: &mut File,
+    now: Timestamp,
+) -> Result<Write> {
+    let condition = unchanged(file.revision);
+    file.revision += 1;
+    file.updated_at = now;
+    Ok(Write::Put {
+        condition: Some(condition),
+        row: file_row(workspace, file)?,
+    })
+}
+
+/// Holds while the file is at this revision, and changes nothing.
+pub(crate) fn check_file(workspace: &WorkspaceId, file: &File) -> Write {
+    Write::Check {
+        condition: unchanged(file.revision),
+        key: Key::file(workspace, file.id),
+    }
+}
+
+/// Writes a version that is new.
+pub(crate) fn create_version(
+    workspace: &WorkspaceId,
+    file: FileId,
+    version: &Version,
+) -> Result<Write> {
+    Ok(Write::create(version_row(workspace, file, version, false)?))
+}
+
+/// Writes a version again, with its hash and as counted. Holds while it is counted as it was read.
+pub(crate) fn settle_version(
+    workspace: &WorkspaceId,
+    file: FileId,
+    version: &Version,
+    was_counted: bool,
+) -> Result<Write> {
+    Ok(Write::Put {
+        condition: Some(counted_is(was_counted)),
+        row: version_row(workspace, file, version, true)?,
+    })
+}
+
+/// Removes a version. Holds while it is there and counted as it was read.
+pub(crate) fn remove_version(
+    workspace: &WorkspaceId,
+    file: FileId,
+    number: u32,
+    was_counted: bool,
+) -> Write {
+    Write::Delete {
+        condition: Some(counted_is(was_counted)),
+        key: Key::version(workspace, file, number),
+    }
+}
+
+fn counted_is(counted: bool) -> Expression {
+    Expression::new("counted = :counted").flag(":counted", counted)
+}
+
+fn version_row(
+    workspace: &WorkspaceId,
+    file: FileId,
+    version: &Version,
+    counted: bool,
+) -> Result<Row> {
+    let item = VersionItem {
+        number: version.number,
+        content: version.content.clone(),
+        version_owner: version.owner.clone(),
+        created_at: version.created_at,
+        counted,
+    };
+    to_row(Key::version(workspace, file, version.number), &item)
+}
+
+impl From<VersionItem> for Version {
+    fn from(item: VersionItem) -> Self {
+        Self {
+            number: item.number,
+            content: item.content,
+            owner: item.version_owner,
+            created_at: item.created_at,
+        }
+    }
+}
+
+/// Where a listing of a workspace goes on: after this file at this time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ListPosition(pub String);
+
+impl ListPosition {
+    /// The position of a file in the order of a listing.
+    pub fn of(workspace: &WorkspaceId, file: &File) -> Self {
+        Self(keys::listed_file(workspace, file.updated_at, file.id).sk)
+    }
+
+    /// Says whether everything from here on was last changed before `since`.
+    pub fn is_before(&self, since: Timestamp) -> bool {
+        self.0 < keys::sortable(since)
+    }
+}
+
+/// A page of a listing.
+#[derive(Debug)]
+pub struct FileListing {
+    /// The files that are there, each with its place in the index. The index may lag, so that is
+    /// not always where the file's own row would put it.
+    pub files: Vec<(ListPosition, File)>,
+    /// Where the next page begins; none at the end.
+    pub next: Option<ListPosition>,
+}
+
+impl Store {
+    /// Returns a file that is there, with its counters, in one query.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Gone` from the instant it expires until its tombstone is removed.
+    pub async fn file(&self, workspace: &WorkspaceId, id: FileId) -> Result<File> {
+        let rows = self
+            .table
+            .query_rows(Query {
+                index: None,
+                partition: file_partition(workspace, id),
+                range: Some(
+                    Expression::new("{sk} BETWEEN :first AND :last")
+                        .text(":first", Key::file(workspace, id).sk)
+                        .text(":last", Key::counters(workspace, id).sk),
+                ),
+                descending: false,
+                limit: 2,
+                start: None,
+            })
+            .await?;
+        let mut rows = rows.rows.into_iter();
+        // Counters of a file that is gone sort first when they are all that is left.
+        let Some(row) = rows.next().filter(|row| row.contains_key("kind")) else {
+            return Err(Error::not_found(Kind::File, id));
+        };
+        let mut file = match read(row)? {
+            Found::File(file) => file.living(self.clock.now())?,
+            Found::Gone(item) => return Err(gone(id, gone_reason(item.reason))),
+        };
+        if let Some(counters) = rows.next().map(from_row::<CountersItem>).transpose()? {
+            file.download_count = counters.download_count;
+            file.last_accessed_at = counters.last_accessed_at;
+        }
+        Ok(file)
+    }
+
+    /// Returns what is under a file id, expired or not, without counters.
+    pub(crate) async fn found(&self, workspace: &WorkspaceId, id: FileId) -> Result<Option<Found>> {
+        let row = self.table.get_row(Key::file(workspace, id)).await?;
+        row.map(read).transpose()
+    }
+
+    /// Returns a file for the pipeline: none when it is gone or its time is up.
+    pub async fn file_if_living(
+        &self,
+        workspace: &WorkspaceId,
+        id: FileId,
+    ) -> Result<Option<File>> {
+        match self.found(workspace, id).await? {
+            Some(Found::File(file)) if !file.is_expired(self.clock.now()) => Ok(Some(*file)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns those of the files that are there, with counters left at zero, in the order asked for.
+    pub async fn files(&self, workspace: &WorkspaceId, ids: &[FileId]) -> Result<Vec<File>> {
+        let keys = ids.iter().map(|id| Key::file(workspace, *id)).collect();
+        let rows = self.table.get_rows(keys).await?;
+        let now = self.clock.now();
+        let mut found = HashMap::new();
+        for row in rows {
+            if let Found::File(file) = read(row)?
+                && !file.is_expired(now)
+            {
+                found.insert(file.id, *file);
+            }
+        }
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    }
+
+    /// Lists a page of a workspace's files, the last changed first.
+    ///
+    /// The index is asked for ids only; the files are read from the table, so that what is shown
+    /// is what is there.
+    pub async fn list_files(
+        &self,
+        workspace: &WorkspaceId,
+        after: Option<&ListPosition>,
+        limit: usize,
+    ) -> Result<FileListing> {
+        #[derive(Deserialize)]
+        struct Listed {
+            id: FileId,
+            list_sk: String,
+        }
+        let page = i32::try_from(limit).unwrap_or(i32::MAX);
+        let shards = (0..LIST_SHARDS).map(|shard| {
+            self.table.query::<Listed>(Query {
+                index: Some("list"),
+                partition: keys::listed_files(workspace, shard),
+                range: after.map(|position| {
+                    Expression::new("{sk} < :after").text(":after", position.0.clone())
+                }),
+                descending: true,
+                limit: page,
+                start: None,
+            })
+        });
+        let mut listed: Vec<Listed> = Vec::new();
+        for rows in futures::future::try_join_all(shards).await? {
+            listed.extend(rows.rows);
+        }
+        listed.sort_by(|a, b| b.list_sk.cmp(&a.list_sk));
+        let more = listed.len() > limit;
+        listed.truncate(limit);
+        let next = listed
+            .last()
+            .filter(|_| more || listed.len() == limit)
+            .map(|last| ListPosition(last.list_sk.clone()));
+        let ids: Vec<FileId> = listed.iter().map(|listed| listed.id).collect();
+        let mut files: HashMap<FileId, File> = self
+            .files(workspace, &ids)
+            .await?
+            .into_iter()
+            .map(|file| (file.id, file))
+            .collect();
+        let files = listed
+            .into_iter()
+            .filter_map(|listed| Some((ListPosition(listed.list_sk), files.remove(&listed.id)?)))
+            .collect();
+        Ok(FileListing { files, next })
+    }
+
+    /// Writes a changed file, if nobody else changed it since it was read.
+    ///
+    /// # Errors
+    /// `Busy` when someone did.
+    pub async fn save_file(&self, workspace: &WorkspaceId, file: &mut File) -> Result<()> {
+        let write = change_file(workspace, file, self.clock.now())?;
+        self.table
+            .transact(vec![write])
+            .await
+            .map_err(|rejected| rejected.into_error("the file was changed by someone else"))
+    }
+
+    /// Returns the versions of a file, the newest first.
+    pub async fn versions(&self, workspace: &WorkspaceId, file: FileId) -> Result<Vec<Version>> {
+        let items: Vec<VersionItem> = self
+            .table
+            .query_all(Query {
+                descending: true,
+                ..Query::prefix(file_partition(workspace, file), VERSION_PREFIX)
+            })
+            .await?;
+        Ok(items.into_iter().map(Version::from).collect())
+    }
+
+    /// Returns a page of the versions of a file, the newest first, from below `before`, and whether
+    /// there are more.
+    pub async fn versions_page(
+        &self,
+        workspace: &WorkspaceId,
+        file: FileId,
+        before: Option<u32>,
+        limit: i32,
+    ) -> Result<(Vec<Version>, bool)> {
+        let start = before.map(|number| Key::version(workspace, file, number).attributes());
+        let page: crate::table::Page<VersionItem> = self
+            .table
+            .query(Query {
+                descending: true,
+                // One more, to know whether there is one more.
+                limit: limit.saturating_add(1),
+                start,
+                ..Query::prefix(file_partition(workspace, file), VERSION_PREFIX)
+            })
+            .await?;
+        let mut versions: Vec<Version> = page.rows.into_iter().map(Version::from).collect();
+        let most = usize::try_from(limit).unwrap_or_default();
+        let more = versions.len() > most || page.next.is_some();
+        versions.truncate(most);
+        Ok((versions, more))
+    }
+
+    /// Returns one version of a file.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn version(
+        &self,
+        workspace: &WorkspaceId,
+        file: FileId,
+        number: u32,
+    ) -> Result<Version> {
+        let item: Option<VersionItem> = self
+            .table
+            .get(Key::version(workspace, file, number))
+            .await?;
+        item.map(Version::from)
+            .ok_or_else(|| Error::not_found(Kind::Version, number))
+    }
+
+    /// Says whether what is known of a version's bytes counts it; not when it is not there.
+    pub(crate) async fn is_counted(
+        &self,
+        workspace: &WorkspaceId,
+        file: FileId,
+        number: u32,
+    ) -> Result<bool> {
+        let item: Option<VersionItem> = self
+            .table
+            .get(Key::version(workspace, file, number))
+            .await?;
+        Ok(item.is_some_and(|item| item.counted))
+    }
+
+    /// Returns the memberships of a file.
+    pub(crate) async fn memberships(
+        &self,
+        workspace: &WorkspaceId,
+        file: FileId,
+    ) -> Result<Vec<MembershipItem>> {
+        self.table
+            .query_all(Query::prefix(
+                file_partition(workspace, file),
+                MEMBERSHIP_PREFIX,
+            ))
+            .await
+    }
+}
+
+fn gone_reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Expired => "its time was up",
+        Reason::Deleted => "it was deleted",
+    }
+}

@@ -1,0 +1,436 @@
+//! Every key of the table, and the questions each answers.
+//!
+//! | what | `pk` | `sk` | asked for |
+//! |---|---|---|---|
+//! | file | `W#{workspace}#F#{file}` | `A` | by id |
+//! | counters of a file | `W#{workspace}#F#{file}` | `B` | with the file, in one query |
+//! | membership | `W#{workspace}#F#{file}` | `M#{dossier}` | the dossiers a file is in |
+//! | version | `W#{workspace}#F#{file}` | `V#{number}` | the versions of a file |
+//! | download | `W#{workspace}#F#{file}` | `L#{access}` | whether a download was counted |
+//! | name | `W#{workspace}#N#{folder}` | the name | who has a name; a folder's content by name |
+//! | folder | `W#{workspace}#D#{folder}` | `A` | by id |
+//! | upload | `W#{workspace}#U#{upload}` | `A` | by id |
+//! | blob | `W#{workspace}#B#{blob}` | `A` | what an object in S3 belongs to |
+//! | quota | `W#{workspace}#Q` | `A` | what may still be stored |
+//! | idempotency | `W#{workspace}#I#{principal}#{hash}` | `A` | whether a request was made before |
+//! | work | `W#{workspace}#O#{work}` | `A` | whether work is still to be done |
+//! | failure | `W#{workspace}#X` | `{work}` | work that was given up |
+//! | content | `W#{workspace}#H#{sha256}` | `C` | what was read from some bytes |
+//! | summary | `W#{workspace}#H#{sha256}` | `S#{pipeline}#{prompt}#{model}` | the one summary of some bytes |
+//! | dossier | `W#{workspace}#S#{dossier}` | `A` | by id, which follows from the signature |
+//! | member | `W#{workspace}#S#{dossier}` | `M#{date}#{file}` | the members of a dossier in date order |
+//! | posted file | `W#{workspace}#P#{type}:{tag}` | `F#{file}` | the files with a type and tag |
+//! | posted dossier | `W#{workspace}#P#{type}:{tag}` | `S#{dossier}` | the dossiers a file may belong to |
+//! | receipt | `W#{workspace}#R` | `{receipt}` | by id |
+//! | API key | `W#{workspace}#K` | `{key}` | by id; all keys of a workspace |
+//! | membership of a principal | `P#{principal}` | the workspace | the workspaces of a principal |
+//! | reconciler | `S#reconciler` | `A` | how far the reconciler has come |
+//!
+//! Only the last two do not begin with the workspace: the one tells a principal's workspaces, the
+//! other is of the whole deployment.
+//!
+//! | index | `{name}_pk` | `{name}_sk` | asked for |
+//! |---|---|---|---|
+//! | `list` | `W#{workspace}#F#{shard}` | `{updated_at}#{file}` | the files of a whole workspace, newest first |
+//! | `list` | `W#{workspace}#S` | the signature | the dossiers of a workspace |
+//! | `due` | `{kind}#{shard}` | `{time}#{id}` | what the sweep must look at, over all workspaces |
+//!
+//! Indexes may lag; what is found in one is read again from the table.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::dossier::Signature;
+use domain::name::FileName;
+use domain::summary::SummaryKey;
+use domain::tag::Tag;
+use domain::{
+    BlobId, DossierId, FileId, FolderId, KeyId, ReceiptId, Sha256, UploadId, WorkId, WorkspaceId,
+};
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+/// Number of parts over which a workspace's files are spread in the `list` index, so that 10,000
+/// writers stay below the 1,000 writes per second of one partition.
+pub const LIST_SHARDS: u8 = 16;
+
+/// Number of parts over which due rows are spread.
+pub const DUE_SHARDS: u8 = 4;
+
+/// The primary key of a row.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+/// The sort key of the row that a partition is about.
+const SELF: &str = "A";
+
+impl Key {
+    fn new(pk: String, sk: impl Into<String>) -> Self {
+        Self { pk, sk: sk.into() }
+    }
+
+    /// A file.
+    pub fn file(workspace: &WorkspaceId, file: FileId) -> Self {
+        Self::new(file_partition(workspace, file), SELF)
+    }
+
+    /// The counters of a file.
+    pub fn counters(workspace: &WorkspaceId, file: FileId) -> Self {
+        Self::new(file_partition(workspace, file), "B")
+    }
+
+    /// The membership of a file in a dossier, on the file's side.
+    pub fn membership(workspace: &WorkspaceId, file: FileId, dossier: DossierId) -> Self {
+        Self::new(
+            file_partition(workspace, file),
+            format!("{MEMBERSHIP_PREFIX}{dossier}"),
+        )
+    }
+
+    /// A version of a file.
+    pub fn version(workspace: &WorkspaceId, file: FileId, number: u32) -> Self {
+        Self::new(
+            file_partition(workspace, file),
+            format!("{VERSION_PREFIX}{number:010}"),
+        )
+    }
+
+    /// One download of a file.
+    pub fn access(workspace: &WorkspaceId, file: FileId, access: &str) -> Self {
+        Self::new(file_partition(workspace, file), format!("L#{access}"))
+    }
+
+    /// A name in a folder.
+    pub fn name(workspace: &WorkspaceId, folder: FolderId, name: &FileName) -> Self {
+        Self::new(names_partition(workspace, folder), name.as_str())
+    }
+
+    /// A folder.
+    pub fn folder(workspace: &WorkspaceId, folder: FolderId) -> Self {
+        Self::new(format!("W#{workspace}#D#{folder}"), SELF)
+    }
+
+    /// An upload.
+    pub fn upload(workspace: &WorkspaceId, upload: UploadId) -> Self {
+        Self::new(format!("W#{workspace}#U#{upload}"), SELF)
+    }
+
+    /// A blob.
+    pub fn blob(workspace: &WorkspaceId, blob: BlobId) -> Self {
+        Self::new(format!("W#{workspace}#B#{blob}"), SELF)
+    }
+
+    /// The quota of a workspace.
+    pub fn quota(workspace: &WorkspaceId) -> Self {
+        Self::new(format!("W#{workspace}#Q"), SELF)
+    }
+
+    /// A request that may be repeated; `hash` is of the client's Idempotency-Key.
+    pub fn idempotency(workspace: &WorkspaceId, principal: &str, hash: Sha256) -> Self {
+        Self::new(format!("W#{workspace}#I#{principal}#{hash}"), SELF)
+    }
+
+    /// A row of work still to be done.
+    pub fn work(workspace: &WorkspaceId, work: WorkId) -> Self {
+        Self::new(format!("W#{workspace}#O#{work}"), SELF)
+    }
+
+    /// A piece of work that was given up.
+    pub fn failure(workspace: &WorkspaceId, work: WorkId) -> Self {
+        Self::new(failures_partition(workspace), work.to_string())
+    }
+
+    /// What was read from some bytes.
+    pub fn content(workspace: &WorkspaceId, content: Sha256) -> Self {
+        Self::new(content_partition(workspace, content), "C")
+    }
+
+    /// The one summary of some bytes by one model and prompt.
+    pub fn summary(workspace: &WorkspaceId, key: &SummaryKey) -> Self {
+        Self::new(
+            content_partition(workspace, key.content),
+            format!(
+                "{SUMMARY_PREFIX}{}#{}#{}",
+                key.pipeline_version, key.prompt_version, key.model
+            ),
+        )
+    }
+
+    /// A dossier.
+    pub fn dossier(workspace: &WorkspaceId, dossier: DossierId) -> Self {
+        Self::new(dossier_partition(workspace, dossier), SELF)
+    }
+
+    /// The membership of a file in a dossier, on the dossier's side.
+    pub fn member(workspace: &WorkspaceId, dossier: DossierId, date: Date, file: FileId) -> Self {
+        Self::new(
+            dossier_partition(workspace, dossier),
+            format!("{MEMBER_PREFIX}{date}#{file}"),
+        )
+    }
+
+    /// A file posted under a type and tag; under no tag for all files of a type.
+    pub fn posted_file(
+        workspace: &WorkspaceId,
+        document_type: &Tag,
+        tag: Option<&Tag>,
+        file: FileId,
+    ) -> Self {
+        Self::new(
+            posting_partition(workspace, document_type, tag),
+            format!("{POSTED_FILE_PREFIX}{file}"),
+        )
+    }
+
+    /// A dossier posted under its type and first tag.
+    pub fn posted_dossier(
+        workspace: &WorkspaceId,
+        signature: &Signature,
+        dossier: DossierId,
+    ) -> Self {
+        Self::new(
+            posting_partition(
+                workspace,
+                signature.document_type(),
+                signature.posting_tag(),
+            ),
+            format!("{POSTED_DOSSIER_PREFIX}{dossier}"),
+        )
+    }
+
+    /// A deletion receipt.
+    pub fn receipt(workspace: &WorkspaceId, receipt: ReceiptId) -> Self {
+        Self::new(format!("W#{workspace}#R"), receipt.to_string())
+    }
+
+    /// An API key.
+    pub fn api_key(workspace: &WorkspaceId, key: KeyId) -> Self {
+        Self::new(api_keys_partition(workspace), key.to_string())
+    }
+
+    /// The role of a principal, by pseudonym, in a workspace.
+    pub fn role(principal: &str, workspace: &WorkspaceId) -> Self {
+        Self::new(roles_partition(principal), workspace.as_str())
+    }
+
+    /// How far the reconciler has come.
+    pub fn reconciler() -> Self {
+        Self::new("S#reconciler".to_owned(), SELF)
+    }
+
+    /// Returns the key as attributes.
+    pub fn attributes(self) -> HashMap<String, AttributeValue> {
+        HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(self.pk)),
+            ("sk".to_owned(), AttributeValue::S(self.sk)),
+        ])
+    }
+}
+
+/// Begins the sort keys of memberships, on the file's side.
+pub const MEMBERSHIP_PREFIX: &str = "M#";
+/// Begins the sort keys of versions.
+pub const VERSION_PREFIX: &str = "V#";
+/// Begins the sort keys of members, on the dossier's side.
+pub const MEMBER_PREFIX: &str = "M#";
+/// Begins the sort keys of posted files.
+pub const POSTED_FILE_PREFIX: &str = "F#";
+/// Begins the sort keys of posted dossiers.
+pub const POSTED_DOSSIER_PREFIX: &str = "S#";
+/// Begins the sort keys of summaries.
+pub const SUMMARY_PREFIX: &str = "S#";
+
+/// The partition of a file: itself, its counters, versions, memberships and downloads.
+pub fn file_partition(workspace: &WorkspaceId, file: FileId) -> String {
+    format!("W#{workspace}#F#{file}")
+}
+
+/// The partition of the names in a folder.
+pub fn names_partition(workspace: &WorkspaceId, folder: FolderId) -> String {
+    format!("W#{workspace}#N#{folder}")
+}
+
+/// The partition of what is known of some bytes.
+pub fn content_partition(workspace: &WorkspaceId, content: Sha256) -> String {
+    format!("W#{workspace}#H#{content}")
+}
+
+/// The partition of a dossier: itself and its members.
+pub fn dossier_partition(workspace: &WorkspaceId, dossier: DossierId) -> String {
+    format!("W#{workspace}#S#{dossier}")
+}
+
+/// The partition of the files and dossiers posted under a type and tag.
+pub fn posting_partition(
+    workspace: &WorkspaceId,
+    document_type: &Tag,
+    tag: Option<&Tag>,
+) -> String {
+    let escape = |tag: &Tag| tag.as_str().replace('\\', "\\\\").replace(':', "\\:");
+    // No tag is empty, so nothing after the colon stands for "any tag".
+    let tag = tag.map(escape).unwrap_or_default();
+    format!("W#{workspace}#P#{}:{tag}", escape(document_type))
+}
+
+/// The partition of a workspace's given-up work.
+pub fn failures_partition(workspace: &WorkspaceId) -> String {
+    format!("W#{workspace}#X")
+}
+
+/// The partition of a workspace's API keys.
+pub fn api_keys_partition(workspace: &WorkspaceId) -> String {
+    format!("W#{workspace}#K")
+}
+
+/// The partition of a principal's roles.
+pub fn roles_partition(principal: &str) -> String {
+    format!("P#{principal}")
+}
+
+/// The key of a row in an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexKey {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+/// The partition of one shard of a workspace's files in the `list` index.
+pub fn listed_files(workspace: &WorkspaceId, shard: u8) -> String {
+    format!("W#{workspace}#F#{shard:02}")
+}
+
+/// The partition of a workspace's dossiers in the `list` index.
+pub fn listed_dossiers(workspace: &WorkspaceId) -> String {
+    format!("W#{workspace}#S")
+}
+
+/// A file in the `list` index.
+pub fn listed_file(workspace: &WorkspaceId, updated_at: Timestamp, file: FileId) -> IndexKey {
+    IndexKey {
+        pk: listed_files(workspace, shard_of(file.uuid(), LIST_SHARDS)),
+        sk: format!("{}#{file}", sortable(updated_at)),
+    }
+}
+
+/// What the sweep looks for in the `due` index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Files whose time is up.
+    Expiry,
+    /// Uploads that were left open.
+    Upload,
+    /// Work whose message may be lost.
+    Work,
+}
+
+impl Due {
+    /// The partition of one shard of what is due.
+    pub fn partition(self, shard: u8) -> String {
+        let kind = match self {
+            Self::Expiry => "expiry",
+            Self::Upload => "upload",
+            Self::Work => "work",
+        };
+        format!("{kind}#{shard}")
+    }
+
+    /// A row in the `due` index; `id` keeps rows of one instant apart and chooses the shard.
+    pub fn key(self, at: Timestamp, id: uuid::Uuid) -> IndexKey {
+        IndexKey {
+            pk: self.partition(shard_of(id, DUE_SHARDS)),
+            sk: format!("{}#{id}", sortable(at)),
+        }
+    }
+}
+
+/// The end of the range of what is due at `now`, that instant included.
+pub fn due_until(now: Timestamp) -> String {
+    // Sorts behind the digits and dashes of every id.
+    format!("{}#~", sortable(now))
+}
+
+/// Reads the partition key of a row that can be due: a file, an upload or work. None for any other.
+pub fn owner_and_id(pk: &str) -> Option<(WorkspaceId, uuid::Uuid)> {
+    let mut parts = pk.strip_prefix("W#")?.split('#');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(workspace), Some("F" | "U" | "O"), Some(id), None) => {
+            Some((workspace.parse().ok()?, id.parse().ok()?))
+        }
+        _ => None,
+    }
+}
+
+/// Writes a time so that text order is time order: microseconds since 1970, 20 digits.
+pub fn sortable(at: Timestamp) -> String {
+    format!("{:020}", at.as_microsecond().max(0))
+}
+
+/// Chooses a shard by the random bits of a UUID.
+fn shard_of(id: uuid::Uuid, shards: u8) -> u8 {
+    // The last byte of a UUID of version 7 is random, of version 5 a hash.
+    id.as_bytes()[15] % shards
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_sort_as_text() {
+        let early: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let late: Timestamp = "2026-01-01T00:00:00.000001Z".parse().unwrap();
+        assert!(sortable(early) < sortable(late));
+    }
+
+    #[test]
+    fn what_is_due_at_an_instant_is_in_its_range_and_what_is_due_later_is_not() {
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let later: Timestamp = "2026-01-01T00:00:00.000001Z".parse().unwrap();
+        let until = due_until(now);
+        for id in [uuid::Uuid::nil(), uuid::Uuid::max()] {
+            assert!(Due::Work.key(now, id).sk <= until);
+            assert!(Due::Work.key(later, id).sk > until);
+        }
+    }
+
+    #[test]
+    fn keys_of_what_can_be_due_read_back() {
+        let workspace: WorkspaceId = "acme".parse().unwrap();
+        let id = uuid::Uuid::from_u128(7);
+        for key in [
+            Key::file(&workspace, FileId::new(id)),
+            Key::upload(&workspace, UploadId::new(id)),
+            Key::work(&workspace, WorkId::new(id)),
+        ] {
+            assert_eq!(owner_and_id(&key.pk), Some((workspace.clone(), id)));
+        }
+        for other in [
+            Key::quota(&workspace),
+            Key::reconciler(),
+            Key::role("p", &workspace),
+        ] {
+            assert_eq!(owner_and_id(&other.pk), None);
+        }
+    }
+
+    #[test]
+    fn tags_with_colons_are_posted_apart() {
+        let workspace: WorkspaceId = "w".parse().unwrap();
+        let tag = |text: &str| text.parse::<Tag>().unwrap();
+        assert_ne!(
+            posting_partition(&workspace, &tag("a:b"), Some(&tag("c"))),
+            posting_partition(&workspace, &tag("a"), Some(&tag("b:c"))),
+        );
+        assert_ne!(
+            posting_partition(&workspace, &tag("a:"), None),
+            posting_partition(&workspace, &tag("a"), None),
+        );
+    }
+}

@@ -1,0 +1,65 @@
+//! Where Sheaf keeps things: rows in one DynamoDB table, bytes in S3, work in queues.
+//!
+//! [`Store`] is all three. Its methods are in the file of the thing they are about.
+
+#![warn(missing_docs)]
+
+pub mod access;
+pub mod blob;
+pub mod commit;
+pub mod connect;
+pub mod content;
+pub mod dossier;
+pub mod due;
+pub mod erase;
+pub mod failure;
+pub mod file;
+pub mod finish;
+pub mod folder;
+pub mod idempotency;
+pub mod identity;
+pub mod keys;
+pub mod membership;
+pub mod organize;
+pub mod queue;
+pub mod quota;
+pub mod receipt;
+pub mod reconcile;
+pub mod table;
+pub mod upload;
+pub mod work;
+
+use std::sync::Arc;
+
+use runtime::clock::Clock;
+use runtime::ids::Ids;
+
+use crate::blob::Blobs;
+use crate::queue::Queue;
+use crate::quota::Quota;
+use crate::table::Table;
+
+/// The table, the blobs and the queues of one deployment.
+#[derive(Clone)]
+pub struct Store {
+    /// The rows.
+    pub table: Table,
+    /// The bytes.
+    pub blobs: Blobs,
+    /// Where work is sent.
+    pub queue: Arc<dyn Queue>,
+    /// What time it is.
+    pub clock: Clock,
+    /// What new things are called.
+    pub ids: Ids,
+    /// The quota a workspace begins with.
+    pub quota: Quota,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("table", &self.table)
+            .finish_non_exhaustive()
+    }
+}

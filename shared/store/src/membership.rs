@@ -1,0 +1,467 @@
+//! Which files are in which dossiers.
+//!
+//! A file is posted under its type and each of its tags, a dossier under its type and first tag,
+//! in the same partition. Whoever comes second finds the first: a file posts itself and then looks
+//! for dossiers, a dossier posts itself and then looks for files, and both look at the table, not
+//! at an index. So a file that lands while a dossier is being made is in it.
+
+use std::collections::BTreeMap;
+
+use domain::dossier::{Member, MemberSum, Signature, called_for};
+use domain::file::{File, Posting, Status, SummaryReason};
+use domain::message::{Task, Work};
+use domain::tag::Tag;
+use domain::{DossierId, FileId, Result, WorkspaceId};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use crate::Store;
+use crate::content::Reading;
+use crate::dossier::{PostedDossier, member_row, summary_work, wanted_is};
+use crate::file::{MembershipItem, change_file, check_file};
+use crate::keys::{Key, POSTED_DOSSIER_PREFIX, POSTED_FILE_PREFIX, posting_partition};
+use crate::table::{Expression, Query, Rejected, Write, absent, busy, to_row};
+use crate::work::{self, WorkItem, work_of};
+
+/// How often a membership is tried again after losing a race.
+const TRIES: u32 = 16;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct PostedFile {
+    file: FileId,
+}
+
+/// The tags under which a posting stands: each tag, and none for the whole type.
+fn posting_tags(posting: &Posting) -> impl Iterator<Item = Option<&Tag>> {
+    posting
+        .tags
+        .as_slice()
+        .iter()
+        .filter(|tag| **tag != posting.document_type)
+        .map(Some)
+        .chain([None])
+}
+
+/// The writes that move a file's postings from where they are to where they should be.
+fn move_postings(
+    workspace: &WorkspaceId,
+    file: FileId,
+    from: Option<&Posting>,
+    to: Option<&Posting>,
+) -> Result<Vec<Write>> {
+    let keys = |posting: Option<&Posting>| -> BTreeMap<String, Key> {
+        posting
+            .into_iter()
+            .flat_map(|posting| {
+                posting_tags(posting).map(|tag| {
+                    let key = Key::posted_file(workspace, &posting.document_type, tag, file);
+                    (key.pk.clone(), key)
+                })
+            })
+            .collect()
+    };
+    let (from, to) = (keys(from), keys(to));
+    let mut writes = Vec::new();
+    for (partition, key) in &to {
+        if !from.contains_key(partition) {
+            writes.push(Write::Put {
+                condition: None,
+                row: to_row(key.clone(), &PostedFile { file })?,
+            });
+        }
+    }
+    for (partition, key) in from {
+        if !to.contains_key(&partition) {
+            writes.push(Write::Delete {
+                condition: None,
+                key,
+            });
+        }
+    }
+    Ok(writes)
+}
+
+/// The work of placing a file.
+pub fn place_work(workspace: &WorkspaceId, file: FileId) -> Work {
+    work_of(workspace, Task::PlaceFile { file })
+}
+
+/// What a file counts for in its dossiers. Without a date of its own it is put at the day it was
+/// made, in UTC.
+pub fn member_of(file: &File) -> Member {
+    Member {
+        file: file.id,
+        version: file.version,
+        document_date: file
+            .facts
+            .document_date
+            .unwrap_or_else(|| day_of(file.created_at)),
+        amount: file.facts.amount,
+        quantities: file.facts.quantities.clone(),
+    }
+}
+
+fn day_of(at: Timestamp) -> jiff::civil::Date {
+    at.to_zoned(TimeZone::UTC).date()
+}
+
+impl Store {
+    /// Posts a file where dossiers find it, puts it into those it belongs to, takes it out of those
+    /// it does not, and lets it go on: to its summary, or to its end when there is no text.
+    ///
+    /// Safe to run twice and at once: each step has its condition, and starts from the file as it is.
+    pub async fn place_file(
+        &self,
+        workspace: &WorkspaceId,
+        item: &WorkItem,
+        id: FileId,
+    ) -> Result<()> {
+        let Some(mut file) = self.file_if_living(workspace, id).await? else {
+            return self.finish(item).await;
+        };
+        self.post_file(workspace, &mut file).await?;
+        self.join_dossiers(workspace, &file).await?;
+        self.go_on(workspace, item, file).await
+    }
+
+    /// Brings the postings of a file up to date with its type, tags and state.
+    async fn post_file(&self, workspace: &WorkspaceId, file: &mut File) -> Result<()> {
+        let to = file.posting();
+        if file.posted == to {
+            return Ok(());
+        }
+        let mut writes = move_postings(workspace, file.id, file.posted.as_ref(), to.as_ref())?;
+        file.posted = to;
+        writes.push(change_file(workspace, file, self.clock.now())?);
+        self.table
+            .transact(writes)
+            .await
+            .map_err(|rejected| rejected.into_error("the file was changed by someone else"))
+    }
+
+    /// Puts a file into the dossiers it belongs to and takes it out of the others.
+    async fn join_dossiers(&self, workspace: &WorkspaceId, file: &File) -> Result<()> {
+        let wanted = self.dossiers_of(workspace, file).await?;
+        for membership in self.memberships(workspace, file.id).await? {
+            if !wanted.contains(&membership.dossier) {
+                self.leave_dossier(workspace, file.id, membership.dossier)
+                    .await?;
+            }
+        }
+        for dossier in wanted {
+            self.join_dossier(workspace, file, dossier).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds the dossiers a file belongs to, and makes the ones it calls for.
+    async fn dossiers_of(&self, workspace: &WorkspaceId, file: &File) -> Result<Vec<DossierId>> {
+        let Some(posting) = file.posting() else {
+            return Ok(Vec::new());
+        };
+        for signature in called_for(Some(&posting.document_type), &posting.tags) {
+            if let Some(fill) = self.define_dossier(workspace, &signature).await? {
+                self.send(&fill).await;
+            }
+        }
+        let mut dossiers = Vec::new();
+        for tag in posting_tags(&posting) {
+            let partition = posting_partition(workspace, &posting.document_type, tag);
+            let posted: Vec<PostedDossier> = self
+                .table
+                .query_all(Query::prefix(partition, POSTED_DOSSIER_PREFIX))
+                .await?;
+            dossiers.extend(
+                posted
+                    .into_iter()
+                    .filter(|posted| {
+                        posted
+                            .signature
+                            .matches(Some(&posting.document_type), &posting.tags)
+                    })
+                    .map(|posted| posted.dossier),
+            );
+        }
+        Ok(dossiers)
+    }
+
+    /// Puts the files that match a dossier into it, and notes that it is filled.
+    pub async fn fill_dossier(
+        &self,
+        workspace: &WorkspaceId,
+        item: &WorkItem,
+        id: DossierId,
+    ) -> Result<()> {
+        let kept = self.dossier(workspace, id).await?;
+        if !kept.filled {
+            self.add_matching(workspace, id, &kept.dossier.signature)
+                .await?;
+            self.mark_filled(workspace, id).await?;
+        }
+        self.finish(item).await
+    }
+
+    async fn add_matching(
+        &self,
+        workspace: &WorkspaceId,
+        id: DossierId,
+        signature: &Signature,
+    ) -> Result<()> {
+        let partition = posting_partition(
+            workspace,
+            signature.document_type(),
+            signature.posting_tag(),
+        );
+        let mut query = Query::prefix(partition, POSTED_FILE_PREFIX);
+        query.limit = 100;
+        loop {
+            let page = self.table.query::<PostedFile>(query.clone()).await?;
+            let ids: Vec<FileId> = page.rows.iter().map(|posted| posted.file).collect();
+            for file in self.files(workspace, &ids).await? {
+                let posting = file.posting();
+                let matches = posting.as_ref().is_some_and(|posting| {
+                    signature.matches(Some(&posting.document_type), &posting.tags)
+                });
+                // A file that is still to be read finds the dossier itself, with its facts.
+                if matches && file.posted == posting && file.status != Status::Pending {
+                    self.join_dossier(workspace, &file, id).await?;
+                }
+            }
+            query.start = page.next;
+            if query.start.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Puts a file into a dossier, or changes what it counts for there.
+    async fn join_dossier(
+        &self,
+        workspace: &WorkspaceId,
+        file: &File,
+        dossier: DossierId,
+    ) -> Result<()> {
+        let member = member_of(file);
+        for _ in 0..TRIES {
+            let still = check_file(workspace, file);
+            let changed = self
+                .change_member(workspace, file.id, dossier, Some(&member), Some(still))
+                .await?;
+            if changed {
+                return Ok(());
+            }
+            // When the file itself changed, its own work goes on from what it is now.
+            if self.has_changed(workspace, file).await? {
+                break;
+            }
+        }
+        Err(busy("the file or its dossier is being changed"))
+    }
+
+    /// Takes a file out of a dossier.
+    pub(crate) async fn leave_dossier(
+        &self,
+        workspace: &WorkspaceId,
+        file: FileId,
+        dossier: DossierId,
+    ) -> Result<()> {
+        for _ in 0..TRIES {
+            if self
+                .change_member(workspace, file, dossier, None, None)
+                .await?
+            {
+                return Ok(());
+            }
+        }
+        Err(busy("the dossier is being changed"))
+    }
+
+    /// Makes `member` the membership of a file, and changes the dossier's sums by just that, in one
+    /// transaction. When the dossier's summary is wanted, asks for it. False when a race was lost.
+    async fn change_member(
+        &self,
+        workspace: &WorkspaceId,
+        file: FileId,
+        dossier: DossierId,
+        member: Option<&Member>,
+        still: Option<Write>,
+    ) -> Result<bool> {
+        let before: Option<MembershipItem> = self
+            .table
+            .get(Key::membership(workspace, file, dossier))
+            .await?;
+        let before = before.map(|membership| membership.member);
+        if before.as_ref() == member {
+            return Ok(true);
+        }
+        let wanted = self.dossier(workspace, dossier).await?.dossier.wanted;
+        let mut writes =
+            self.member_writes(workspace, file, dossier, before.as_ref(), member, wanted)?;
+        writes.extend(still);
+        match self.table.transact(writes).await {
+            Ok(()) => {
+                if wanted {
+                    self.send_after(&summary_work(workspace, dossier), DEBOUNCE)
+                        .await;
+                }
+                Ok(true)
+            }
+            Err(Rejected::Conditions(_)) => Ok(false),
+            Err(Rejected::Error(error)) => Err(error),
+        }
+    }
+
+    /// Removes the postings of a file that is going.
+    pub(crate) async fn remove_postings(
+        &self,
+        workspace: &WorkspaceId,
+        file: FileId,
+        posted: Option<&Posting>,
+    ) -> Result<()> {
+        let writes = move_postings(workspace, file, posted, None)?;
+        if writes.is_empty() {
+            return Ok(());
+        }
+        self.table
+            .transact(writes)
+            .await
+            .map_err(|rejected| rejected.into_error("the file is being changed"))
+    }
+
+    async fn has_changed(&self, workspace: &WorkspaceId, file: &File) -> Result<bool> {
+        let now = self.file_if_living(workspace, file.id).await?;
+        Ok(now.is_none_or(|now| now.revision != file.revision))
+    }
+
+    fn member_writes(
+        &self,
+        workspace: &WorkspaceId,
+        file: FileId,
+        dossier: DossierId,
+        before: Option<&Member>,
+        after: Option<&Member>,
+        wanted: bool,
+    ) -> Result<Vec<Write>> {
+        let now = self.clock.now();
+        let seen = match before {
+            Some(before) => Expression::new("counted_as = :before").value(":before", before)?,
+            None => absent(),
+        };
+        let key = Key::membership(workspace, file, dossier);
+        let mut writes = vec![match after {
+            Some(after) => Write::Put {
+                condition: Some(seen),
+                row: to_row(
+                    key,
+                    &MembershipItem {
+                        dossier,
+                        member: after.clone(),
+                    },
+                )?,
+            },
+            None => Write::Delete {
+                condition: Some(seen),
+                key,
+            },
+        }];
+        let moved = before
+            .filter(|before| after.is_none_or(|after| after.document_date != before.document_date));
+        if let Some(before) = moved {
+            writes.push(Write::Delete {
+                condition: None,
+                key: Key::member(workspace, dossier, before.document_date, file),
+            });
+        }
+        if let Some(after) = after {
+            writes.push(Write::Put {
+                condition: None,
+                row: member_row(workspace, dossier, after)?,
+            });
+        }
+        let change = MemberSum::replacing(before.map(Member::element), after.map(Member::element));
+        let count = i32::from(after.is_some()) - i32::from(before.is_some());
+        writes.push(Write::Update {
+            condition: Some(wanted_is(wanted)),
+            key: Key::dossier(workspace, dossier),
+            change: Expression::new(
+                "SET updated_at = :now ADD document_count :count, \
+                 member_sum_a :a, member_sum_b :b, member_sum_c :c, member_sum_d :d",
+            )
+            .text(":now", now.to_string())
+            .number(":count", count)
+            .number(":a", change.0[0])
+            .number(":b", change.0[1])
+            .number(":c", change.0[2])
+            .number(":d", change.0[3]),
+        });
+        if wanted {
+            writes.push(work::ask(&summary_work(workspace, dossier), now)?);
+        }
+        Ok(writes)
+    }
+
+    /// Lets a placed file go on: to its summary when it has text, else to its end.
+    async fn go_on(&self, workspace: &WorkspaceId, item: &WorkItem, mut file: File) -> Result<()> {
+        if file.status != Status::Extracted {
+            return self.finish(item).await;
+        }
+        let reading = match file.content.sha256 {
+            Some(content) => self.content(workspace, content).await?,
+            None => None,
+        };
+        let now = self.clock.now();
+        let (mut next, mut failed) = (None, None);
+        match reading.map(|content| content.reading) {
+            Some(Reading::Text { .. }) => {
+                file.status = Status::Classified;
+                next = Some(work_of(
+                    workspace,
+                    Task::SummarizeVersion {
+                        file: file.id,
+                        version: file.version,
+                    },
+                ));
+            }
+            Some(Reading::NoText) => {
+                file.status = Status::Completed;
+                file.summary_reason = Some(SummaryReason::NoText);
+            }
+            Some(Reading::Unsupported) => {
+                file.status = Status::Completed;
+                file.summary_reason = Some(SummaryReason::Unsupported);
+            }
+            Some(Reading::Failed { failure }) => {
+                file.status = Status::Failed;
+                file.failure = Some(failure.clone());
+                let read = crate::upload::read_version(workspace, file.id, file.version);
+                failed = Some(crate::failure::record(&read, &failure, now)?);
+            }
+            // Forgotten since, with an upgrade of the pipeline: it is to be read again.
+            None => {
+                file.status = Status::Pending;
+                next = Some(crate::upload::read_version(
+                    workspace,
+                    file.id,
+                    file.version,
+                ));
+            }
+        }
+        let mut writes = vec![change_file(workspace, &mut file, now)?, work::done(item)];
+        writes.extend(failed);
+        if let Some(next) = &next {
+            writes.push(work::ask(next, now)?);
+        }
+        self.table
+            .transact(writes)
+            .await
+            .map_err(|rejected| rejected.into_error("the file was changed by someone else"))?;
+        if let Some(next) = &next {
+            self.send(next).await;
+        }
+        Ok(())
+    }
+}
+
+/// How long a dossier waits for more of its documents before its summary is written again.
+const DEBOUNCE: std::time::Duration = std::time::Duration::from_secs(1);

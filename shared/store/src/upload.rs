@@ -1,0 +1,311 @@
+//! Upload sessions. One is begun before any byte is written, by whoever writes: a client, a
+//! generation, the inbox. So no object in S3 is ever without a row.
+
+use domain::file::{BlobRef, Writer};
+use domain::message::Work;
+use domain::upload::{Intent, Plan, Upload, UploadState};
+use domain::{BlobId, Error, Kind, Result, Sha256, UploadId, WorkspaceId};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::Store;
+use crate::idempotency::{self, Repeatable};
+use crate::keys::{Due, Key};
+use crate::quota;
+use crate::table::{Expression, Rejected, Write, to_row};
+
+#[derive(Debug, Serialize, Deserialize)]
+struct UploadItem {
+    id: UploadId,
+    blob: BlobRef,
+    intent: Intent,
+    size_bytes: u64,
+    content_type: Option<String>,
+    sha256: Option<Sha256>,
+    plan: Plan,
+    multipart_id: Option<String>,
+    /// `open`, `committed` or `aborted`, for conditions.
+    phase: String,
+    upload_state: UploadState,
+    created_at: Timestamp,
+    expires_at: Timestamp,
+    due_pk: Option<String>,
+    due_sk: Option<String>,
+    /// When DynamoDB may remove the row, in seconds since 1970; none while the session is open.
+    forget_at: Option<i64>,
+}
+
+/// How long a finished session can still be asked about.
+const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How often a reservation is tried again that was refused and then would have held.
+const TRIES: u32 = 8;
+
+/// The row of a blob: what an object in S3 belongs to.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct BlobItem {
+    /// The upload that wrote it, or is to.
+    pub upload: UploadId,
+    /// Where it is.
+    pub blob: BlobRef,
+}
+
+impl From<UploadItem> for Upload {
+    fn from(item: UploadItem) -> Self {
+        Self {
+            id: item.id,
+            blob: item.blob,
+            intent: item.intent,
+            size_bytes: item.size_bytes,
+            content_type: item.content_type,
+            sha256: item.sha256,
+            plan: item.plan,
+            multipart_id: item.multipart_id,
+            state: item.upload_state,
+            created_at: item.created_at,
+            expires_at: item.expires_at,
+        }
+    }
+}
+
+impl UploadItem {
+    fn new(upload: &Upload) -> Self {
+        let due = Due::Upload.key(upload.expires_at, upload.id.uuid());
+        Self {
+            id: upload.id,
+            blob: upload.blob,
+            intent: upload.intent.clone(),
+            size_bytes: upload.size_bytes,
+            content_type: upload.content_type.clone(),
+            sha256: upload.sha256,
+            plan: upload.plan,
+            multipart_id: upload.multipart_id.clone(),
+            phase: OPEN.to_owned(),
+            upload_state: upload.state,
+            created_at: upload.created_at,
+            expires_at: upload.expires_at,
+            due_pk: Some(due.pk),
+            due_sk: Some(due.sk),
+            forget_at: None,
+        }
+    }
+}
+
+const OPEN: &str = "open";
+
+/// Closes an open session. Holds only once, so whatever is written beside it is written once.
+pub(crate) fn close(
+    workspace: &WorkspaceId,
+    upload: &Upload,
+    state: UploadState,
+    now: Timestamp,
+) -> Result<Write> {
+    let phase = match state {
+        UploadState::Open => OPEN,
+        UploadState::Committed { .. } => "committed",
+        UploadState::Aborted => "aborted",
+    };
+    let forget_at = now.checked_add(REMEMBERED_FOR).unwrap_or(Timestamp::MAX);
+    Ok(Write::Update {
+        condition: Some(Expression::new("phase = :open").text(":open", OPEN)),
+        key: Key::upload(workspace, upload.id),
+        change: Expression::new(
+            "SET phase = :phase, upload_state = :upload_state, forget_at = :forget_at REMOVE due_pk, due_sk",
+        )
+        .text(":phase", phase)
+        .value(":upload_state", &state)?
+        .number(":forget_at", forget_at.as_second()),
+    })
+}
+
+/// What is known when an upload begins.
+#[derive(Clone, Debug)]
+pub struct Beginning {
+    /// What the file will be.
+    pub intent: Intent,
+    /// How many bytes there will be.
+    pub size_bytes: u64,
+    /// What the client says they are.
+    pub content_type: Option<String>,
+    /// The hash the client says they have.
+    pub sha256: Option<Sha256>,
+    /// How they are sent.
+    pub plan: Plan,
+    /// Who writes them to S3.
+    pub writer: Writer,
+    /// How long the session stays open.
+    pub lifetime: SignedDuration,
+    /// The request, when it may be repeated.
+    pub repeatable: Option<Repeatable>,
+}
+
+/// What beginning an upload came to.
+#[derive(Debug)]
+pub enum Begun {
+    /// A new session.
+    New(Upload),
+    /// The request was made before: this is its session as it stands.
+    Before(Upload),
+}
+
+impl Store {
+    /// Begins an upload: reserves the quota and writes the rows of the session and its blob.
+    ///
+    /// # Errors
+    /// `QuotaExceeded`; `Conflict` when the Idempotency-Key was used for another request.
+    pub async fn begin_upload(
+        &self,
+        workspace: &WorkspaceId,
+        beginning: Beginning,
+    ) -> Result<Begun> {
+        let now = self.clock.now();
+        let upload = Upload {
+            id: UploadId::new(self.ids.sortable(now)),
+            blob: BlobRef {
+                id: BlobId::new(self.ids.random()),
+                written_by: beginning.writer,
+            },
+            intent: beginning.intent,
+            size_bytes: beginning.size_bytes,
+            content_type: beginning.content_type,
+            sha256: beginning.sha256,
+            plan: beginning.plan,
+            multipart_id: None,
+            state: UploadState::Open,
+            created_at: now,
+            expires_at: now
+                .checked_add(beginning.lifetime)
+                .unwrap_or(Timestamp::MAX),
+        };
+        self.insert_upload(workspace, upload, beginning.repeatable.as_ref())
+            .await
+    }
+
+    async fn insert_upload(
+        &self,
+        workspace: &WorkspaceId,
+        upload: Upload,
+        repeatable: Option<&Repeatable>,
+    ) -> Result<Begun> {
+        const QUOTA: usize = 0;
+        const REPEATED: usize = 3;
+        let blob = BlobItem {
+            upload: upload.id,
+            blob: upload.blob,
+        };
+        let mut writes = vec![
+            quota::reserve(workspace, upload.size_bytes, 1),
+            Write::create(to_row(
+                Key::upload(workspace, upload.id),
+                &UploadItem::new(&upload),
+            )?),
+            Write::create(to_row(Key::blob(workspace, upload.blob.id), &blob)?),
+        ];
+        if let Some(repeatable) = repeatable {
+            writes.push(idempotency::remember(
+                workspace,
+                repeatable,
+                upload.id,
+                upload.created_at,
+            )?);
+        }
+        for _ in 0..TRIES {
+            match self.table.transact(writes.clone()).await {
+                Ok(()) => return Ok(Begun::New(upload)),
+                Err(rejected) if rejected.at(REPEATED) => {
+                    let Some(repeatable) = repeatable else { break };
+                    let before = self.made_before(workspace, repeatable).await?;
+                    return Ok(Begun::Before(self.upload(workspace, before).await?));
+                }
+                Err(rejected) if rejected.at(QUOTA) => {
+                    self.explain_refused_quota(workspace, upload.size_bytes)
+                        .await?;
+                }
+                Err(rejected) => return Err(rejected.into_error("the upload could not begin")),
+            }
+        }
+        Err(crate::table::busy("the upload could not begin"))
+    }
+
+    /// Returns an upload session.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn upload(&self, workspace: &WorkspaceId, id: UploadId) -> Result<Upload> {
+        let item: Option<UploadItem> = self.table.get(Key::upload(workspace, id)).await?;
+        item.map(Upload::from)
+            .ok_or_else(|| Error::not_found(Kind::Upload, id))
+    }
+
+    /// Returns what an object in S3 belongs to.
+    pub async fn blob_owner(
+        &self,
+        workspace: &WorkspaceId,
+        blob: BlobId,
+    ) -> Result<Option<BlobItem>> {
+        self.table.get(Key::blob(workspace, blob)).await
+    }
+
+    /// Notes S3's name for a multipart upload. Holds only while the session has none.
+    ///
+    /// # Errors
+    /// `Busy` when another request named one first.
+    pub async fn name_multipart(
+        &self,
+        workspace: &WorkspaceId,
+        upload: &mut Upload,
+        multipart_id: String,
+    ) -> Result<()> {
+        let write = Write::Update {
+            condition: Some(
+                Expression::new("phase = :open AND attribute_not_exists(multipart_id)")
+                    .text(":open", OPEN),
+            ),
+            key: Key::upload(workspace, upload.id),
+            change: Expression::new("SET multipart_id = :multipart_id")
+                .text(":multipart_id", multipart_id.clone()),
+        };
+        self.table
+            .transact(vec![write])
+            .await
+            .map_err(|rejected| rejected.into_error("the upload was begun twice"))?;
+        upload.multipart_id = Some(multipart_id);
+        Ok(())
+    }
+
+    /// Gives up an open upload: returns the quota, then removes what bytes there are.
+    ///
+    /// Does nothing to a session that is closed, so it may run twice and late. The rows go first:
+    /// bytes without a row are found by the reconciler, a session without its bytes is not.
+    pub async fn abort_upload(&self, workspace: &WorkspaceId, upload: &Upload) -> Result<()> {
+        let writes = vec![
+            close(workspace, upload, UploadState::Aborted, self.clock.now())?,
+            quota::give_back(workspace, upload.size_bytes, 1),
+            Write::Delete {
+                condition: None,
+                key: Key::blob(workspace, upload.blob.id),
+            },
+        ];
+        match self.table.transact(writes).await {
+            Ok(()) => self.remove_unfinished(workspace, upload).await,
+            Err(Rejected::Conditions(_)) => Ok(()),
+            Err(Rejected::Error(error)) => Err(error),
+        }
+    }
+
+    async fn remove_unfinished(&self, workspace: &WorkspaceId, upload: &Upload) -> Result<()> {
+        let key = crate::blob::ObjectKey::Blob(workspace.clone(), upload.blob);
+        if let Some(multipart_id) = &upload.multipart_id {
+            self.blobs.abort_multipart(&key, multipart_id).await?;
+        }
+        self.blobs.delete(&key).await
+    }
+}
+
+/// The work that a committed version makes necessary.
+pub(crate) fn read_version(workspace: &WorkspaceId, file: domain::FileId, version: u32) -> Work {
+    crate::work::work_of(
+        workspace,
+        domain::message::Task::ReadVersion { file, version },
+    )
+}
