@@ -10,7 +10,12 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DataArguments {
     /// The folder everything is kept in; `~/.local/share/sheaf` unless given
-    #[arg(long = "data", value_name = "DIR", env = "SHEAF_DATA", hide_env_values = true)]
+    #[arg(
+        long = "data",
+        value_name = "DIR",
+        env = "SHEAF_DATA",
+        hide_env_values = true
+    )]
     folder: Option<PathBuf>,
 }
 
@@ -20,8 +25,9 @@ impl DataArguments {
         if let Some(folder) = &self.folder {
             return Ok(folder.clone());
         }
-        let home = std::env::home_dir()
-            .ok_or_else(|| Error::Usage("there is no home folder here: give --data DIR".to_owned()))?;
+        let home = std::env::home_dir().ok_or_else(|| {
+            Error::Usage("there is no home folder here: give --data DIR".to_owned())
+        })?;
         Ok(home.join(".local/share/sheaf"))
     }
 }

@@ -59,14 +59,13 @@ impl Target {
         match &self.place {
             Place::Local(sheaf) => sheaf.client(workspace, role),
             Place::Deployed { url, issuer } => {
-                let token = reqwest::get(format!(
-                    "{issuer}/token?workspace={workspace}&role={role}"
-                ))
-                .await
-                .expect("the issuer")
-                .text()
-                .await
-                .expect("a token");
+                let token =
+                    reqwest::get(format!("{issuer}/token?workspace={workspace}&role={role}"))
+                        .await
+                        .expect("the issuer")
+                        .text()
+                        .await
+                        .expect("a token");
                 Client::new(url.clone(), token)
             }
         }
@@ -77,11 +76,7 @@ impl Target {
 ///
 /// # Panics
 /// When it is not in time, with the last answer.
-pub async fn until(
-    client: &Client,
-    path: &str,
-    wanted: impl Fn(&Answer) -> bool,
-) -> Answer {
+pub async fn until(client: &Client, path: &str, wanted: impl Fn(&Answer) -> bool) -> Answer {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let answer = client.get(path).await;

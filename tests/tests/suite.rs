@@ -22,7 +22,10 @@ async fn a_document_is_stored_read_summarized_and_given_back() {
     let text = bill("2024-11-29", "245.67");
 
     let file = client
-        .put("name=November.txt&type=bill&tag=pge&folder=/bills/2024", text.clone())
+        .put(
+            "name=November.txt&type=bill&tag=pge&folder=/bills/2024",
+            text.clone(),
+        )
         .await;
     let file = finished(&client, &id(&file)).await;
 
@@ -34,7 +37,10 @@ async fn a_document_is_stored_read_summarized_and_given_back() {
     assert_eq!(file["summary"]["model"], "extractive");
     let content = client.content(&id(&file)).await.expect(200);
     assert_eq!(content.body, text);
-    let read = client.get(&format!("/v1/files/{}/text", id(&file))).await.expect(200);
+    let read = client
+        .get(&format!("/v1/files/{}/text", id(&file)))
+        .await
+        .expect(200);
     assert!(String::from_utf8_lossy(&read.body).contains("850 kWh"));
 }
 
@@ -88,7 +94,9 @@ async fn generated(client: &testkit::Client, id: &str) -> Value {
 async fn a_dossier_follows_its_documents() {
     let target = Target::start().await;
     let client = target.client(Role::Editor).await;
-    let first = client.put("name=a.txt&type=bill&tag=car", bill("2024-01-15", "89.50")).await;
+    let first = client
+        .put("name=a.txt&type=bill&tag=car", bill("2024-01-15", "89.50"))
+        .await;
     finished(&client, &id(&first)).await;
     let asked = client
         .post("/v1/dossiers", &json!({"type": "bill", "tags": ["car"]}))
@@ -98,7 +106,9 @@ async fn a_dossier_follows_its_documents() {
     let path = format!("/v1/dossiers/{}", id(&asked));
     generated(&client, &id(&asked)).await;
 
-    let second = client.put("name=b.txt&type=bill&tag=car", bill("2024-03-20", "45.00")).await;
+    let second = client
+        .put("name=b.txt&type=bill&tag=car", bill("2024-03-20", "45.00"))
+        .await;
     finished(&client, &id(&second)).await;
     let total = |total: &'static str| {
         move |answer: &testkit::Answer| {
@@ -132,10 +142,17 @@ async fn a_report_is_generated_and_fetched_by_its_signed_url() {
         .expect(201)
         .json();
 
-    let fetched = client.fetch(made["download_url"].as_str().unwrap()).await.expect(200);
+    let fetched = client
+        .fetch(made["download_url"].as_str().unwrap())
+        .await
+        .expect(200);
     let text = String::from_utf8_lossy(&fetched.body);
     assert!(text.starts_with("# Quarter\n"), "{text}");
-    assert!(fetched.header("content-disposition").starts_with("attachment"));
+    assert!(
+        fetched
+            .header("content-disposition")
+            .starts_with("attachment")
+    );
     let file = client.file(made["file_id"].as_str().unwrap()).await;
     assert_eq!(file["origin"], "generated");
     assert_eq!(file["name"], made["file_name"]);
@@ -145,7 +162,9 @@ async fn a_report_is_generated_and_fetched_by_its_signed_url() {
 async fn a_file_is_gone_when_its_time_is_up() {
     let target = Target::start().await;
     let client = target.client(Role::Editor).await;
-    let file = client.put("name=a.txt&expires_in_s=2", "for a moment").await;
+    let file = client
+        .put("name=a.txt&expires_in_s=2", "for a moment")
+        .await;
     let path = format!("/v1/files/{}", id(&file));
 
     let answer = until(&client, &path, |answer| answer.status != 200).await;
@@ -173,11 +192,19 @@ async fn a_presigned_put_becomes_a_file() {
         .expect(201)
         .json();
     assert_eq!(begun["method"], "single");
-    client.put_signed(&begun["parts"][0], bytes).await.expect(200);
+    client
+        .put_signed(&begun["parts"][0], bytes)
+        .await
+        .expect(200);
     // Nothing can be written there again.
-    client.put_signed(&begun["parts"][0], "direct to the st0re").await;
+    client
+        .put_signed(&begun["parts"][0], "direct to the st0re")
+        .await;
 
-    let path = format!("/v1/uploads/{}/complete", begun["upload_id"].as_str().unwrap());
+    let path = format!(
+        "/v1/uploads/{}/complete",
+        begun["upload_id"].as_str().unwrap()
+    );
     let file = client.post(&path, &json!({})).await.expect(201).json();
     let again = client.post(&path, &json!({})).await.expect(201).json();
 
@@ -195,10 +222,17 @@ async fn an_upload_whose_client_never_says_complete_is_finished_by_the_event() {
         .await
         .expect(201)
         .json();
-    client.put_signed(&begun["parts"][0], "hello").await.expect(200);
+    client
+        .put_signed(&begun["parts"][0], "hello")
+        .await
+        .expect(200);
 
     let path = format!("/v1/uploads/{}", begun["upload_id"].as_str().unwrap());
-    let upload = until(&client, &path, |answer| answer.json()["state"] == "committed").await.json();
+    let upload = until(&client, &path, |answer| {
+        answer.json()["state"] == "committed"
+    })
+    .await
+    .json();
 
     let file = finished(&client, upload["file_id"].as_str().unwrap()).await;
     assert_eq!(file["status"], "completed");
@@ -226,8 +260,14 @@ async fn parts_are_listed_signed_again_and_joined() {
     let size = usize::try_from(begun["part_size_bytes"].as_u64().unwrap()).unwrap();
     let chunks: Vec<&[u8]> = bytes.chunks(size).collect();
     assert_eq!(begun["part_count"], chunks.len());
-    client.put_signed(&begun["parts"][0], chunks[0].to_vec()).await.expect(200);
-    let early = client.post(&format!("{upload}/complete"), &json!({})).await.expect(409);
+    client
+        .put_signed(&begun["parts"][0], chunks[0].to_vec())
+        .await
+        .expect(200);
+    let early = client
+        .post(&format!("{upload}/complete"), &json!({}))
+        .await
+        .expect(409);
     assert_eq!(early.code(), "incomplete");
     let arrived = client.get(&upload).await.expect(200).json();
     assert_eq!(arrived["arrived"].as_array().unwrap().len(), 1);
@@ -241,7 +281,11 @@ async fn parts_are_listed_signed_again_and_joined() {
     for (part, chunk) in signed["parts"].as_array().unwrap().iter().zip(&chunks[1..]) {
         client.put_signed(part, chunk.to_vec()).await.expect(200);
     }
-    let file = client.post(&format!("{upload}/complete"), &json!({})).await.expect(201).json();
+    let file = client
+        .post(&format!("{upload}/complete"), &json!({}))
+        .await
+        .expect(201)
+        .json();
 
     // Of parts S3 has no hash of the whole, so the promised one is checked before anyone reads.
     let file = finished(&client, &id(&file)).await;
@@ -264,10 +308,18 @@ async fn bytes_under_a_wrong_promise_are_never_readable() {
         .expect(201)
         .json();
     let size = usize::try_from(begun["part_size_bytes"].as_u64().unwrap()).unwrap();
-    for (part, chunk) in begun["parts"].as_array().unwrap().iter().zip(bytes.chunks(size)) {
+    for (part, chunk) in begun["parts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(bytes.chunks(size))
+    {
         client.put_signed(part, chunk.to_vec()).await.expect(200);
     }
-    let path = format!("/v1/uploads/{}/complete", begun["upload_id"].as_str().unwrap());
+    let path = format!(
+        "/v1/uploads/{}/complete",
+        begun["upload_id"].as_str().unwrap()
+    );
     let file = client.post(&path, &json!({})).await.expect(201).json();
 
     let file = finished(&client, &id(&file)).await;
@@ -275,7 +327,10 @@ async fn bytes_under_a_wrong_promise_are_never_readable() {
     assert_eq!(file["status"], "failed");
     assert_eq!(file["failure"]["stage"], "verify");
     assert_eq!(file["failure"]["code"], "checksum_mismatch");
-    let refused = client.get(&format!("/v1/files/{}/content", id(&file))).await.expect(409);
+    let refused = client
+        .get(&format!("/v1/files/{}/content", id(&file)))
+        .await
+        .expect(409);
     assert_eq!(refused.code(), "not_verified");
     let listed = client.get("/v1/failures").await.expect(200).json();
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
@@ -291,13 +346,22 @@ async fn an_aborted_upload_is_gone_and_its_quota_returned() {
         .expect(201)
         .json();
     let upload = format!("/v1/uploads/{}", begun["upload_id"].as_str().unwrap());
-    assert_eq!(client.get("/v1/usage").await.expect(200).json()["used_bytes"], 1000);
+    assert_eq!(
+        client.get("/v1/usage").await.expect(200).json()["used_bytes"],
+        1000
+    );
 
     client.delete(&upload).await.expect(204);
     client.delete(&upload).await.expect(204);
 
-    client.post(&format!("{upload}/complete"), &json!({})).await.expect(410);
-    assert_eq!(client.get("/v1/usage").await.expect(200).json()["used_bytes"], 0);
+    client
+        .post(&format!("{upload}/complete"), &json!({}))
+        .await
+        .expect(410);
+    assert_eq!(
+        client.get("/v1/usage").await.expect(200).json()["used_bytes"],
+        0
+    );
 }
 
 #[tokio::test]
@@ -305,9 +369,14 @@ async fn one_workspace_never_sees_another() {
     let target = Target::start().await;
     let client = target.client(Role::Admin).await;
     let stranger = target
-        .client_in(&format!("e2e-{}", uuid::Uuid::new_v4().simple()), Role::Admin)
+        .client_in(
+            &format!("e2e-{}", uuid::Uuid::new_v4().simple()),
+            Role::Admin,
+        )
         .await;
-    let file = client.put("name=a.txt&type=bill&tag=pge", bill("2024-01-01", "5.00")).await;
+    let file = client
+        .put("name=a.txt&type=bill&tag=pge", bill("2024-01-01", "5.00"))
+        .await;
     finished(&client, &id(&file)).await;
     let dossier = client
         .post("/v1/dossiers", &json!({"type": "bill", "tags": ["pge"]}))
@@ -328,11 +397,21 @@ async fn one_workspace_never_sees_another() {
         stranger.get(&path).await.expect(404);
     }
     stranger.delete(&file).await.expect(404);
-    stranger.patch(&file, &json!({"name": "mine.txt"})).await.expect(404);
+    stranger
+        .patch(&file, &json!({"name": "mine.txt"}))
+        .await
+        .expect(404);
     for path in ["/v1/files", "/v1/dossiers", "/v1/failures"] {
-        assert_eq!(stranger.get(path).await.expect(200).json()["items"], json!([]), "{path}");
+        assert_eq!(
+            stranger.get(path).await.expect(200).json()["items"],
+            json!([]),
+            "{path}"
+        );
     }
-    assert_eq!(stranger.get("/v1/usage").await.expect(200).json()["used_files"], 0);
+    assert_eq!(
+        stranger.get("/v1/usage").await.expect(200).json()["used_files"],
+        0
+    );
     client.get(&file).await.expect(200);
 }
 
@@ -349,7 +428,10 @@ async fn a_viewer_reads_and_changes_nothing() {
 
     viewer.upload("name=b.txt", "text").await.expect(403);
     viewer.delete(&path).await.expect(403);
-    viewer.patch(&path, &json!({"name": "c.txt"})).await.expect(403);
+    viewer
+        .patch(&path, &json!({"name": "c.txt"}))
+        .await
+        .expect(403);
     viewer
         .post("/v1/uploads", &json!({"name": "b", "size_bytes": 1}))
         .await
@@ -376,7 +458,10 @@ async fn an_api_key_works_until_it_is_revoked() {
     robot.get("/v1/api-keys").await.expect(403);
     let listed = admin.get("/v1/api-keys").await.expect(200);
     assert!(!String::from_utf8_lossy(&listed.body).contains(made["key"].as_str().unwrap()));
-    admin.delete(&format!("/v1/api-keys/{}", id(&made))).await.expect(204);
+    admin
+        .delete(&format!("/v1/api-keys/{}", id(&made)))
+        .await
+        .expect(204);
 
     robot.get("/v1/files").await.expect(401);
 }
@@ -396,10 +481,20 @@ async fn names_collide_as_asked() {
     assert_eq!(version["id"], first["id"]);
     assert_eq!(version["version"], 2);
     let path = format!("/v1/files/{}", id(&first));
-    let versions = client.get(&format!("{path}/versions")).await.expect(200).json();
+    let versions = client
+        .get(&format!("{path}/versions"))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(versions["items"].as_array().unwrap().len(), 2);
-    let old = client.get(&format!("{path}/content?version=1")).await.expect(302);
-    assert_eq!(client.fetch(old.header("location")).await.expect(200).body, "one");
+    let old = client
+        .get(&format!("{path}/content?version=1"))
+        .await
+        .expect(302);
+    assert_eq!(
+        client.fetch(old.header("location")).await.expect(200).body,
+        "one"
+    );
     assert_eq!(client.content(&id(&first)).await.expect(200).body, "three");
 }
 
@@ -418,7 +513,10 @@ async fn a_repeated_request_is_one_file() {
 
     assert_eq!(first["id"], again["id"]);
     assert_eq!(other.json()["errors"][0]["pointer"], "/Idempotency-Key");
-    assert_eq!(client.get("/v1/usage").await.expect(200).json()["used_files"], 1);
+    assert_eq!(
+        client.get("/v1/usage").await.expect(200).json()["used_files"],
+        1
+    );
 }
 
 #[tokio::test]
@@ -442,18 +540,34 @@ async fn bad_input_gets_a_problem_that_names_it() {
         assert_eq!(problem.json()["errors"][0]["pointer"], pointer, "{query}");
         assert_eq!(problem.header("content-type"), "application/problem+json");
     }
-    let program = client.upload("name=a.txt", vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0]).await.expect(415);
+    let program = client
+        .upload("name=a.txt", vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0])
+        .await
+        .expect(415);
     assert_eq!(program.code(), "refused_type");
-    client.post("/v1/uploads", &json!({"name": "a"})).await.expect(422);
-    client.post("/v1/uploads", &json!({"name": "a", "size_bytes": u64::MAX})).await.expect(413);
+    client
+        .post("/v1/uploads", &json!({"name": "a"}))
+        .await
+        .expect(422);
+    client
+        .post("/v1/uploads", &json!({"name": "a", "size_bytes": u64::MAX}))
+        .await
+        .expect(413);
     client.get("/v1/files/not-an-id").await.expect(404);
     client.get("/v1/nothing").await.expect(404);
     let unknown = json!({"template": "nothing", "format": "md", "parameters": {}});
     client.post("/v1/generations", &unknown).await.expect(404);
     let broken = json!({"template": "report", "format": "md", "parameters": {"sections": 1}});
-    let problem = client.post("/v1/generations", &broken).await.expect(422).json();
+    let problem = client
+        .post("/v1/generations", &broken)
+        .await
+        .expect(422)
+        .json();
     assert!(problem["errors"].as_array().unwrap().iter().any(|error| {
-        error["pointer"].as_str().unwrap().starts_with("/parameters")
+        error["pointer"]
+            .as_str()
+            .unwrap()
+            .starts_with("/parameters")
     }));
 }
 
@@ -469,12 +583,18 @@ async fn names_in_every_script_are_kept() {
         ("...hidden.txt", "...hidden.txt"),
         ("%22quotes%22%3B.txt", "\"quotes\";.txt"),
     ] {
-        let file = client.put(&format!("name={encoded}"), name.to_owned()).await;
+        let file = client
+            .put(&format!("name={encoded}"), name.to_owned())
+            .await;
         assert_eq!(file["name"], name);
         let content = client.content(&id(&file)).await.expect(200);
         assert_eq!(content.body, name);
-        assert!(content.header("content-disposition").contains("filename*=UTF-8''")
-            || name.is_ascii());
+        assert!(
+            content
+                .header("content-disposition")
+                .contains("filename*=UTF-8''")
+                || name.is_ascii()
+        );
     }
 }
 
@@ -490,7 +610,10 @@ async fn an_empty_file_is_a_file() {
     assert_eq!(file["size_bytes"], 0);
     assert_eq!(file["summary_reason"], "no_text");
     assert_eq!(client.content(&id(&file)).await.expect(200).body, "");
-    let none = client.get(&format!("/v1/files/{}/text", id(&file))).await.expect(404);
+    let none = client
+        .get(&format!("/v1/files/{}/text", id(&file)))
+        .await
+        .expect(404);
     assert_eq!(none.code(), "no_text");
 }
 
@@ -499,7 +622,9 @@ async fn a_damaged_document_fails_with_what_to_do() {
     let target = Target::start().await;
     let client = target.client(Role::Editor).await;
 
-    let file = client.put("name=cut.pdf", "%PDF-1.7\n1 0 obj\n<< /Type").await;
+    let file = client
+        .put("name=cut.pdf", "%PDF-1.7\n1 0 obj\n<< /Type")
+        .await;
     let file = finished(&client, &id(&file)).await;
 
     assert_eq!(file["status"], "failed", "{file}");
@@ -516,7 +641,9 @@ async fn lists_come_in_pages_without_gaps() {
     let target = Target::start().await;
     let client = target.client(Role::Editor).await;
     for number in 0..7 {
-        client.put(&format!("name={number}.txt&folder=/f"), "x").await;
+        client
+            .put(&format!("name={number}.txt&folder=/f"), "x")
+            .await;
     }
 
     for list in ["/v1/files?limit=3", "/v1/files?folder=/f&sort=name&limit=3"] {

@@ -29,7 +29,10 @@ const COMMIT_ROWS: usize = 5;
 async fn main() {
     let sheaf = Sheaf::start().await;
     let client = sheaf.admin();
-    println!("{AT_ONCE} connections, {ROUNDS} rounds in turns, {}", profile());
+    println!(
+        "{AT_ONCE} connections, {ROUNDS} rounds in turns, {}",
+        profile()
+    );
     reads(&sheaf, &client).await;
     uploads(&sheaf, &client).await;
     sheaf.server.stop().await;
@@ -45,7 +48,8 @@ async fn reads(sheaf: &Sheaf, client: &Client) {
         ("pk".to_owned(), AttributeValue::S(format!("W#acme#F#{id}"))),
         ("sk".to_owned(), AttributeValue::S("A".to_owned())),
     ]);
-    let (mut ceiling, mut ours, mut share) = (Rounds::default(), Rounds::default(), Rounds::default());
+    let (mut ceiling, mut ours, mut share) =
+        (Rounds::default(), Rounds::default(), Rounds::default());
     for _ in 0..ROUNDS {
         let straight = rate(READS, |_| async {
             let item = table
@@ -75,7 +79,8 @@ async fn reads(sheaf: &Sheaf, client: &Client) {
 
 async fn uploads(sheaf: &Sheaf, client: &Client) {
     let bytes = vec![b'x'; UPLOAD_BYTES];
-    let (mut ceiling, mut ours, mut share) = (Rounds::default(), Rounds::default(), Rounds::default());
+    let (mut ceiling, mut ours, mut share) =
+        (Rounds::default(), Rounds::default(), Rounds::default());
     for round in 0..ROUNDS {
         let straight = rate(UPLOADS, |_| straight(sheaf, &bytes)).await;
         let through = rate(UPLOADS, |number| {
@@ -120,7 +125,10 @@ async fn transact(sheaf: &Sheaf, rows: usize) {
     let writes = (0..rows)
         .map(|_| {
             let row = HashMap::from([
-                ("pk".to_owned(), AttributeValue::S(Uuid::new_v4().to_string())),
+                (
+                    "pk".to_owned(),
+                    AttributeValue::S(Uuid::new_v4().to_string()),
+                ),
                 ("sk".to_owned(), AttributeValue::S("A".to_owned())),
                 ("payload".to_owned(), AttributeValue::S("x".repeat(600))),
             ]);

@@ -57,7 +57,8 @@ struct Document {
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<()> {
-    let folder = TempDir::with_prefix("sheaf-demo-").map_err(Error::disk("make", std::env::temp_dir()))?;
+    let folder =
+        TempDir::with_prefix("sheaf-demo-").map_err(Error::disk("make", std::env::temp_dir()))?;
     let documents = documents(&arguments.files, folder.path())?;
     let data = folder.path().join("data");
     let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -90,7 +91,10 @@ async fn show(
         last = Some(gather(&client, &kind, &tag, &story).await?);
     }
     let Some(dossier) = last else { return Ok(()) };
-    story.say(&format!("{} files are stored, read and gathered.", files.len()))?;
+    story.say(&format!(
+        "{} files are stored, read and gathered.",
+        files.len()
+    ))?;
     report_and_expire(server, &client, &dossier, &story).await
 }
 
@@ -105,8 +109,10 @@ impl Story<'_> {
     }
 
     fn chapter(&self, title: &str) -> Result<()> {
-        self.output
-            .text(&format!("\n{}\n", self.output.paint.bold(&format!("== {title}"))))
+        self.output.text(&format!(
+            "\n{}\n",
+            self.output.paint.bold(&format!("== {title}"))
+        ))
     }
 }
 
@@ -175,7 +181,10 @@ fn client(server: &Server, data: &Path) -> Result<Client> {
 async fn upload(client: &Client, documents: Vec<Document>, story: &Story<'_>) -> Result<Vec<File>> {
     story.chapter(&format!("Storing {} documents", documents.len()))?;
     let begun = Instant::now();
-    let total = documents.iter().map(|document| document.source.size_bytes).sum();
+    let total = documents
+        .iter()
+        .map(|document| document.source.size_bytes)
+        .sum();
     let progress = Progress::bytes("storing", total);
     let uploader = Uploader::new(client);
     let results: Vec<Result<Value>> = futures::stream::iter(&documents)
@@ -223,7 +232,9 @@ async fn wait_for_summaries(
 fn told(file: &File) -> String {
     let text = match (&file.summary, &file.failure, &file.summary_reason) {
         (Some(summary), _, _) => summary.text.lines().next().unwrap_or_default().to_owned(),
-        (None, Some(failure), _) => format!("failed: {}", failure.detail.as_deref().unwrap_or_default()),
+        (None, Some(failure), _) => {
+            format!("failed: {}", failure.detail.as_deref().unwrap_or_default())
+        }
         (None, None, Some(reason)) => format!("no summary: {reason}"),
         (None, None, None) => file.status.clone(),
     };
@@ -254,7 +265,9 @@ async fn report_and_expire(
     dossier: &Value,
     story: &Story<'_>,
 ) -> Result<()> {
-    story.chapter(&format!("A report that lives for {REPORT_LIFETIME_S} seconds"))?;
+    story.chapter(&format!(
+        "A report that lives for {REPORT_LIFETIME_S} seconds"
+    ))?;
     let made = client
         .json(Call::post(&["generations"]).json(report(dossier)))
         .await?;
@@ -277,7 +290,10 @@ async fn report_and_expire(
     story.chapter("Its time is up")?;
     let progress = Progress::waiting("waiting for the report to expire");
     let look = async || status_of(client, &id).await;
-    let status = wait::until("the report's expiry", PATIENCE, look, |status| *status == 410).await?;
+    let status = wait::until("the report's expiry", PATIENCE, look, |status| {
+        *status == 410
+    })
+    .await?;
     progress.finish();
     story.say(&format!("GET /v1/files/{id} answers {status} Gone"))?;
     let report = local::sweep(server).await;

@@ -31,11 +31,10 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context<'_>) -> Result<()> {
-    let workspace = context
-        .connection
-        .workspace
-        .as_deref()
-        .ok_or_else(|| Error::Usage("give --workspace: whose files the token is for".to_owned()))?;
+    let workspace =
+        context.connection.workspace.as_deref().ok_or_else(|| {
+            Error::Usage("give --workspace: whose files the token is for".to_owned())
+        })?;
     let holder = Holder {
         workspace,
         role: &arguments.role,

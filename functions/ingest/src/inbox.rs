@@ -1,7 +1,7 @@
 //! Takes in an object dropped under `inbox/{workspace}/`: it becomes a file, and leaves the inbox.
 //!
-//! The session's Idempotency-Key is the object itself (path and `ETag`), so an event that comes twice
-//! takes it in once, and the same path with new bytes is a new file.
+//! The session's Idempotency-Key is the object itself (path, `ETag` and when it was written), so an
+//! event that comes twice takes it in once, and an object written there later is a new file.
 
 use domain::file::{Content, File, Origin, Writer};
 use domain::name::{FileName, FolderPath};
@@ -10,6 +10,7 @@ use domain::upload::{
     Intent, MAX_SINGLE_PUT_BYTES, OnConflict, Plan, SESSION_LIFETIME, Upload, UploadState,
 };
 use domain::{Error, Result, Sha256, WorkspaceId};
+use jiff::Timestamp;
 use store::blob::{ObjectHead, ObjectKey};
 use store::idempotency::Repeatable;
 use store::upload::{Beginning, Begun};
@@ -56,7 +57,8 @@ pub(crate) async fn take(state: &State, workspace: WorkspaceId, rest: &str) -> R
     match import(state, &workspace, &from, &head, intent).await {
         Ok(file) => {
             info!(file.id = %file.id, "took in an object of the inbox");
-            state.store.blobs.delete(&from).await
+            // New bytes may have been dropped there since: those stay, for the event of their own.
+            state.store.blobs.delete_unchanged(&from, &head.etag).await
         }
         // Trying again changes nothing; the object stays for a person to see.
         Err(
@@ -88,7 +90,7 @@ async fn import(
     let first = store.blobs.read_head(from, HEAD_BYTES).await?;
     let content_type =
         extract::media::accept(&first, intent.name.as_str(), head.content_type.as_deref())?;
-    let identity = Sha256::of(format!("{}\n{}", from.path(), head.etag).as_bytes());
+    let identity = identity(from, head);
     let beginning = Beginning {
         intent,
         size_bytes: head.size_bytes,
@@ -111,18 +113,26 @@ async fn import(
             UploadState::Aborted => return Err(store::commit::aborted()),
         },
     };
-    commit(state, workspace, from, &upload).await
+    commit(state, workspace, from, &head.etag, &upload).await
+}
+
+/// Names one object for good: the same event again names the same, a new object another.
+fn identity(from: &ObjectKey, head: &ObjectHead) -> Sha256 {
+    let written_at = head.written_at.map(Timestamp::as_second);
+    let name = format!("{}\n{}\n{written_at:?}", from.path(), head.etag);
+    Sha256::of(name.as_bytes())
 }
 
 async fn commit(
     state: &State,
     workspace: &WorkspaceId,
     from: &ObjectKey,
+    etag: &str,
     upload: &Upload,
 ) -> Result<File> {
     let store = &state.store;
     let to = ObjectKey::Blob(workspace.clone(), upload.blob);
-    store.blobs.copy(from, &to).await?;
+    store.blobs.copy(from, etag, &to).await?;
     let content = Content {
         blob: upload.blob,
         size_bytes: upload.size_bytes,

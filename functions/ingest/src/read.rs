@@ -93,7 +93,13 @@ async fn extract(
                     .blobs
                     .put(&key, bytes, "text/plain; charset=utf-8")
                     .await?;
-                (Reading::Text { text: id, text_bytes }, facts)
+                (
+                    Reading::Text {
+                        text: id,
+                        text_bytes,
+                    },
+                    facts,
+                )
             }
             Outcome::NoText => (Reading::NoText, Facts::default()),
             Outcome::Unsupported => (Reading::Unsupported, Facts::default()),

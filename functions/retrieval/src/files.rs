@@ -15,7 +15,7 @@ use domain::principal::Role;
 use domain::{Error, FolderId, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use store::Store;
-use store::file::ListPosition;
+use store::listing::ListPosition;
 
 use crate::State;
 use crate::filter::Filter;

@@ -16,8 +16,8 @@ use store::blob::ObjectKey;
 use store::upload::{Beginning, Begun};
 use utoipa::ToSchema;
 
-use api::intent::Words;
 use crate::{State, parts};
+use api::intent::Words;
 use extract::media;
 
 /// What a client says of the file it will send.

@@ -18,8 +18,8 @@ use store::Store;
 use store::blob::ObjectKey;
 use store::upload::{Beginning, Begun};
 
-use api::intent::Words;
 use crate::{State, answer};
+use api::intent::Words;
 use extract::media;
 
 /// Uploads a small file: the body is its bytes.

@@ -20,13 +20,13 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_sdk_s3::config::{BehaviorVersion, Region};
 use domain::message::Destination;
-use jiff::Timestamp;
 use embedded::clock::Clock;
 use embedded::data_folder::DataFolder;
 use embedded::database::Database;
 use embedded::dynamodb::DynamoDb;
 use embedded::queue::Queue;
 use embedded::s3::{Server, Store, StoreSettings};
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 /// Names the data folder to serve.

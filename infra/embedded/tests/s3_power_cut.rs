@@ -20,12 +20,12 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Region};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use jiff::Timestamp;
 use embedded::clock::Clock;
 use embedded::database::Database;
 use embedded::queue::Queue;
 use embedded::s3::files::{Files, Step};
 use embedded::s3::{Server, Store, StoreSettings};
+use jiff::Timestamp;
 use tempfile::TempDir;
 
 /// Bytes of a file, when they were synced.

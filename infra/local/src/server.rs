@@ -176,10 +176,15 @@ fn run_queues(queue: &Queue, functions: &Functions) -> Vec<Runner> {
             let state = ingest.clone();
             async move { Ok::<SqsBatchResponse, String>(ingest::handle(&state, event).await) }
         }),
-        Runner::start(queue.clone(), Destination::Summarize, settings, move |event| {
-            let state = summarize.clone();
-            async move { Ok::<SqsBatchResponse, String>(summarize::handle(&state, event).await) }
-        }),
+        Runner::start(
+            queue.clone(),
+            Destination::Summarize,
+            settings,
+            move |event| {
+                let state = summarize.clone();
+                async move { Ok::<SqsBatchResponse, String>(summarize::handle(&state, event).await) }
+            },
+        ),
         Runner::start(queue.clone(), Destination::Access, settings, move |event| {
             let state = access.clone();
             async move { Ok::<SqsBatchResponse, String>(cleanup::access::handle(&state, event).await) }

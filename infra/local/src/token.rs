@@ -4,8 +4,8 @@ use std::path::Path;
 
 use domain::WorkspaceId;
 use domain::principal::Role;
-use jiff::SignedDuration;
 use embedded::secrets::{Secrets, SecretsError};
+use jiff::SignedDuration;
 use runtime::clock::Clock;
 use thiserror::Error;
 

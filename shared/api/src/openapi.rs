@@ -74,7 +74,10 @@ fn operation_id(method: &str, path: &str) -> String {
     let mut id = method.to_owned();
     for segment in path.split('/').filter(|segment| !segment.is_empty()) {
         id.push('_');
-        match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+        match segment
+            .strip_prefix('{')
+            .and_then(|name| name.strip_suffix('}'))
+        {
             Some(name) => {
                 id.push_str("by_");
                 id.push_str(name);

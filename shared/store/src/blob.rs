@@ -91,6 +91,8 @@ pub struct ObjectHead {
     pub sha256: Option<Sha256>,
     /// Its version tag.
     pub etag: String,
+    /// When it was written, to the second.
+    pub written_at: Option<jiff::Timestamp>,
 }
 
 /// A part that S3 has.
@@ -203,6 +205,7 @@ impl Blobs {
             content_type: output.content_type().map(ToOwned::to_owned),
             sha256: output.checksum_sha256().and_then(from_base64),
             etag: output.e_tag().unwrap_or_default().to_owned(),
+            written_at: output.last_modified().and_then(instant),
         }))
     }
 
@@ -284,11 +287,31 @@ impl Blobs {
         Ok(())
     }
 
-    /// Moves an object of the inbox to where a blob is, within S3. Objects above 5 GiB are refused.
+    /// Removes an object if it is still the one of this tag; one that was written since stays.
+    pub async fn delete_unchanged(&self, key: &ObjectKey, etag: &str) -> Result<()> {
+        let result = self
+            .client
+            .delete_object()
+            .bucket(&self.bucket)
+            .key(key.path())
+            .if_match(etag)
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) if is_missing(&error) || error.code() == Some("PreconditionFailed") => {
+                Ok(())
+            }
+            Err(error) => Err(Error::dependency("removing an object", error)),
+        }
+    }
+
+    /// Copies an object of the inbox to where a blob is, within S3, if it is still the one of this
+    /// tag. Objects above 5 GiB are refused.
     ///
     /// # Errors
-    /// `NotFound` when the object is not there.
-    pub async fn copy(&self, from: &ObjectKey, to: &ObjectKey) -> Result<()> {
+    /// `NotFound` when the object is not there; `Busy` when it was written since.
+    pub async fn copy(&self, from: &ObjectKey, etag: &str, to: &ObjectKey) -> Result<()> {
         let source = format!(
             "{}/{}",
             self.bucket,
@@ -300,11 +323,15 @@ impl Blobs {
             .bucket(&self.bucket)
             .key(to.path())
             .copy_source(source)
+            .copy_source_if_match(etag)
             .send()
             .await;
         match result {
             Ok(_) => Ok(()),
             Err(error) if is_missing(&error) => Err(missing(from)),
+            Err(error) if error.code() == Some("PreconditionFailed") => {
+                Err(crate::table::busy("the object was written again meanwhile"))
+            }
             Err(error) => Err(Error::dependency("copying an object", error)),
         }
     }

@@ -45,12 +45,12 @@ impl Store {
         let folder = self.make_folders(workspace, &upload.intent.folder).await?;
         for _ in 0..TRIES {
             let now = self.clock.now();
-            let target = self.target(workspace, folder, upload).await?;
-            let plan = match target {
-                Target::New(name) => {
+            let plan = match self.target(workspace, folder, upload).await {
+                Ok(Target::New(name)) => {
                     self.plan_file(workspace, upload, content, origin, folder, name, now)?
                 }
-                Target::Existing(file) => plan_version(workspace, upload, content, *file, now)?,
+                Ok(Target::Existing(file)) => plan_version(workspace, upload, content, *file, now)?,
+                Err(refusal) => return self.refused(workspace, upload, refusal).await,
             };
             let committed = UploadState::Committed {
                 file: plan.file.id,
@@ -84,6 +84,20 @@ impl Store {
             UploadState::Committed { file, .. } => self.file(workspace, file).await,
             UploadState::Aborted => Err(aborted()),
             UploadState::Open => Err(crate::table::busy("the upload is being finished")),
+        }
+    }
+
+    /// Says what it means that an upload found no place: someone else may have finished it since it
+    /// was read, and then the name is taken by its own file.
+    async fn refused(
+        &self,
+        workspace: &WorkspaceId,
+        upload: &Upload,
+        refusal: Error,
+    ) -> Result<File> {
+        match self.upload(workspace, upload.id).await?.state {
+            UploadState::Committed { file, .. } => self.file(workspace, file).await,
+            UploadState::Open | UploadState::Aborted => Err(refusal),
         }
     }
 

@@ -19,6 +19,7 @@ pub mod folder;
 pub mod idempotency;
 pub mod identity;
 pub mod keys;
+pub mod listing;
 pub mod membership;
 pub mod organize;
 pub mod queue;

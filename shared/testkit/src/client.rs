@@ -118,7 +118,8 @@ impl Client {
     /// PATCH of JSON.
     pub async fn patch(&self, path: &str, body: &Value) -> Answer {
         let json = [("content-type", "application/json")];
-        self.send(Method::PATCH, path, &json, body.to_string()).await
+        self.send(Method::PATCH, path, &json, body.to_string())
+            .await
     }
 
     /// Uploads bytes as the query says, such as `name=a.txt&type=bill`.
@@ -129,18 +130,17 @@ impl Client {
 
     /// Uploads bytes and returns the file; any other answer than 201 fails the test.
     #[track_caller]
-    pub fn put(
-        &self,
-        query: &str,
-        bytes: impl Into<reqwest::Body>,
-    ) -> impl Future<Output = Value> {
+    pub fn put(&self, query: &str, bytes: impl Into<reqwest::Body>) -> impl Future<Output = Value> {
         let uploading = self.upload(query, bytes);
         async move { uploading.await.expect(201).json() }
     }
 
     /// Returns a file; any other answer than 200 fails the test.
     pub async fn file(&self, id: &str) -> Value {
-        self.get(&format!("/v1/files/{id}")).await.expect(200).json()
+        self.get(&format!("/v1/files/{id}"))
+            .await
+            .expect(200)
+            .json()
     }
 
     /// Fetches a signed URL, without the token.

@@ -13,8 +13,8 @@ mod sheaf;
 pub use client::{Answer, Client};
 pub use sheaf::{Options, Sheaf};
 
-use jiff::SignedDuration;
 use embedded::stack::StackSettings;
+use jiff::SignedDuration;
 use runtime::clock::Clock;
 use tempfile::TempDir;
 

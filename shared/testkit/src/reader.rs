@@ -22,7 +22,14 @@ fn find() -> PathBuf {
     if !program.exists() {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let status = Command::new(cargo)
-            .args(["build", "--quiet", "--package", "extract", "--bin", "extract-child"])
+            .args([
+                "build",
+                "--quiet",
+                "--package",
+                "extract",
+                "--bin",
+                "extract-child",
+            ])
             .arg("--target-dir")
             .arg(folder.parent().expect("the target folder"))
             .status()

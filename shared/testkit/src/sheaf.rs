@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use ai::LanguageModel;
 use domain::message::Destination;
 use domain::principal::Role;
+use embedded::stack::{StackSettings, loopback};
 use extract::Limits;
 use jiff::SignedDuration;
-use embedded::stack::{StackSettings, loopback};
 use local::functions::FunctionSettings;
 use local::server::{Server, ServerSettings};
 use runtime::clock::Clock;
@@ -137,7 +137,10 @@ impl Sheaf {
     pub async fn rest(&self) {
         let deadline = Instant::now() + REST;
         while !self.is_at_rest().await {
-            assert!(Instant::now() < deadline, "the pipeline does not come to rest");
+            assert!(
+                Instant::now() < deadline,
+                "the pipeline does not come to rest"
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use domain::message::Destination::Ingest;
-use jiff::Timestamp;
 use embedded::clock::Clock;
 use embedded::database::Database;
 use embedded::queue::{Counts, Message, Queue, Settings};
+use jiff::Timestamp;
 use store::queue::Queue as _;
 use tempfile::TempDir;
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use domain::message::Destination::Ingest;
-use jiff::Timestamp;
 use embedded::queue::{Counts, Runner, RunnerSettings};
+use jiff::Timestamp;
 use store::queue::Queue as _;
 use tokio::sync::{Barrier, Semaphore, mpsc};
 

@@ -8,10 +8,10 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Region, RequestChecksumCalculation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
-use jiff::Timestamp;
 use embedded::database::Database;
 use embedded::queue::Queue;
 use embedded::s3::{Server, Store, StoreSettings};
+use jiff::Timestamp;
 use tempfile::TempDir;
 use uuid::Uuid;
 

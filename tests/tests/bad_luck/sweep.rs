@@ -1,0 +1,147 @@
+//! Cleaning up twice and at once is cleaning up once; stopping and starting again changes nothing.
+
+use domain::receipt::{Reason, Receipt};
+use domain::{FileId, ReceiptId};
+use e2e::{finished, id};
+use jiff::SignedDuration;
+use serde_json::json;
+use store::blob::ObjectKey;
+use store::keys::Key;
+use store::table::Query;
+use testkit::Sheaf;
+use uuid::Uuid;
+
+use crate::{bill, files, start, usage, workspace};
+
+async fn receipts(sheaf: &Sheaf) -> Vec<Receipt> {
+    let partition = Key::receipt(&workspace(), ReceiptId::new(Uuid::nil())).pk;
+    sheaf
+        .store()
+        .table
+        .query_all(Query::prefix(partition, ""))
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sweeps_at_once_remove_each_file_once() {
+    let Some(sheaf) = start().await else { return };
+    let client = sheaf.admin();
+    let asked = json!({"type": "bill", "tags": ["pge"]});
+    let dossier = client.post("/v1/dossiers", &asked).await.expect(202).json();
+    let mut expired: Vec<FileId> = Vec::new();
+    let mut blobs = Vec::new();
+    // Two of them have equal bytes, and share what was read from them.
+    for (name, amount) in [("a", "1.00"), ("b", "2.00"), ("c", "2.00")] {
+        let query = format!("name={name}.txt&type=bill&tag=pge&expires_in_s=3600");
+        let file = client.put(&query, bill("2024-11-29", amount)).await;
+        assert_eq!(finished(&client, &id(&file)).await["status"], "completed");
+        let file: FileId = id(&file).parse().unwrap();
+        let content = sheaf
+            .store()
+            .file(&workspace(), file)
+            .await
+            .unwrap()
+            .content;
+        blobs.push(ObjectKey::Blob(workspace(), content.blob));
+        expired.push(file);
+    }
+    sheaf.rest().await;
+
+    sheaf.advance(SignedDuration::from_hours(2));
+    tokio::join!(sheaf.sweep(), sheaf.sweep());
+    sheaf.rest().await;
+    let last = sheaf.sweep().await;
+
+    assert_eq!((last.expired, last.errors), (0, 0), "{last:?}");
+    let receipts = receipts(&sheaf).await;
+    let mut removed: Vec<_> = receipts.iter().map(|receipt| receipt.file).collect();
+    removed.sort();
+    expired.sort();
+    assert_eq!(removed, expired);
+    for receipt in receipts {
+        assert!(receipt.is_intact());
+        assert_eq!(receipt.reason, Reason::Expired);
+    }
+    for blob in blobs {
+        assert_eq!(sheaf.store().blobs.head(&blob).await.unwrap(), None);
+    }
+    // Neither bytes nor the text that was read from them.
+    assert!(
+        sheaf
+            .store()
+            .blobs
+            .list("", None)
+            .await
+            .unwrap()
+            .objects
+            .is_empty()
+    );
+    assert_eq!(usage(&client).await, (0, 0));
+    for file in expired {
+        assert_eq!(
+            client
+                .get(&format!("/v1/files/{file}"))
+                .await
+                .expect(410)
+                .code(),
+            "gone"
+        );
+    }
+    let dossier = client
+        .get(&format!("/v1/dossiers/{}", id(&dossier)))
+        .await
+        .expect(200);
+    assert_eq!(dossier.json()["document_count"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_keeps_everything() {
+    let Some(sheaf) = start().await else { return };
+    let client = sheaf.admin();
+    let text = bill("2024-11-29", "245.67");
+    let file = client
+        .put("name=a.txt&type=bill&tag=pge&folder=/bills", text.clone())
+        .await;
+    let asked = json!({"type": "bill", "tags": ["pge"]});
+    let dossier = client.post("/v1/dossiers", &asked).await.expect(202).json();
+    let file = finished(&client, &id(&file)).await;
+    sheaf.rest().await;
+    let dossier = format!("/v1/dossiers/{}", id(&dossier));
+    let before = client.get(&dossier).await.expect(200).json();
+    assert_eq!(before["status"], "generated");
+    let key = json!({"name": "robot", "role": "viewer"});
+    let key = client.post("/v1/api-keys", &key).await.expect(201).json();
+
+    let sheaf = sheaf.restart().await;
+
+    // The port is another one, so the client is.
+    let client = sheaf.admin().with_token(key["key"].as_str().unwrap());
+    assert_eq!(client.file(&id(&file)).await, file);
+    assert_eq!(client.content(&id(&file)).await.expect(200).body, text);
+    assert_eq!(client.get(&dossier).await.expect(200).json(), before);
+    assert_eq!(usage(&client).await, (1, text.len() as u64));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_under_way_at_a_restart_goes_on_after_it() {
+    let Some(sheaf) = start().await else { return };
+    let client = sheaf.admin();
+    for number in 0..20 {
+        client
+            .put(
+                &format!("name={number}.txt"),
+                bill("2024-11-29", &format!("{number}.00")),
+            )
+            .await;
+    }
+
+    let sheaf = sheaf.restart().await;
+    sheaf.rest().await;
+
+    let files = files(&sheaf.admin()).await;
+    assert_eq!(files.len(), 20);
+    for file in files {
+        assert_eq!(file["status"], "completed", "{file}");
+    }
+}
