@@ -228,10 +228,13 @@ async fn wait_for_summaries(
     Ok(done)
 }
 
-/// One document and the first line of what is known of it.
+/// How much of a summary is told.
+const TOLD_CHARS: usize = 100;
+
+/// One document and the beginning of what is known of it.
 fn told(file: &File) -> String {
     let text = match (&file.summary, &file.failure, &file.summary_reason) {
-        (Some(summary), _, _) => summary.text.lines().next().unwrap_or_default().to_owned(),
+        (Some(summary), _, _) => beginning(&summary.text),
         (None, Some(failure), _) => {
             format!("failed: {}", failure.detail.as_deref().unwrap_or_default())
         }
@@ -242,6 +245,15 @@ fn told(file: &File) -> String {
         .document_date
         .map_or_else(|| "          ".to_owned(), |date| date.to_string());
     format!("  {date}  {}: {text}", file.name)
+}
+
+/// The beginning of a text, on one line.
+fn beginning(text: &str) -> String {
+    let line = text.lines().collect::<Vec<_>>().join(" · ");
+    match line.char_indices().nth(TOLD_CHARS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
 }
 
 async fn gather(client: &Client, kind: &str, tag: &str, story: &Story<'_>) -> Result<Value> {

@@ -144,7 +144,7 @@ async fn an_erasure_leaves_an_intact_receipt() {
 
     // Erasing again answers with the receipt of the first time.
     let receipt = store
-        .erase_file(&workspace(), file.id, Reason::Expired)
+        .erase_file(&workspace(), file.id, Reason::Expired, |_| Ok(()))
         .await
         .unwrap();
     assert!(receipt.is_intact());

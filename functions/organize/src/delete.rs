@@ -94,6 +94,9 @@ async fn erase(
     if headers.contains_key(header::IF_MATCH) {
         answer::check_if_match(&headers, &store.file(&workspace, id).await?)?;
     }
-    let receipt = store.erase_file(&workspace, id, Reason::Deleted).await?;
+    let still = |file: &_| answer::check_if_match(&headers, file);
+    let receipt = store
+        .erase_file(&workspace, id, Reason::Deleted, still)
+        .await?;
     Ok(axum::Json(Deleted::Erased(receipt.into())).into_response())
 }

@@ -20,6 +20,9 @@ use crate::{State, parts};
 use api::intent::Words;
 use extract::media;
 
+/// Longest media type: RFC 6838 allows 127 characters on each side of the slash.
+const MAX_CONTENT_TYPE_BYTES: usize = 255;
+
 /// What a client says of the file it will send.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -75,6 +78,7 @@ pub async fn begin(
         }
         .into());
     }
+    check_content_type(value.content_type.as_deref())?;
     media::accept_declared(value.content_type.as_deref())?;
     let plan = Plan::for_size(value.size_bytes)?;
     let beginning = Beginning {
@@ -105,6 +109,23 @@ pub async fn begin(
     let signed = parts::sign_first(&state, workspace, &upload).await?;
     let view = UploadView::new(&upload, signed, None);
     Ok((StatusCode::CREATED, axum::Json(view)).into_response())
+}
+
+/// Checks that the media type can be a header, which S3 is given it as.
+fn check_content_type(content_type: Option<&str>) -> domain::Result<()> {
+    let is_header = |text: &str| {
+        (1..=MAX_CONTENT_TYPE_BYTES).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte == b' ' || byte.is_ascii_graphic())
+    };
+    if content_type.is_none_or(is_header) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "/content_type",
+        "content_type is a media type such as application/pdf, at most 255 characters",
+    ))
 }
 
 /// Begins the multipart upload in S3, where the session is one and has none.

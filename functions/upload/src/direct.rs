@@ -13,7 +13,7 @@ use bytes::Bytes;
 use domain::file::{Content, Origin, Writer};
 use domain::principal::Role;
 use domain::upload::{Plan, SESSION_LIFETIME, Upload, UploadState};
-use domain::{Error, Sha256, WorkspaceId};
+use domain::{Error, Retry, Sha256, WorkspaceId};
 use store::Store;
 use store::blob::ObjectKey;
 use store::upload::{Beginning, Begun};
@@ -97,6 +97,7 @@ async fn store_bytes(
     beginning: Beginning,
     bytes: Bytes,
 ) -> domain::Result<Response> {
+    let is_repeatable = beginning.repeatable.is_some();
     let upload = match store.begin_upload(workspace, beginning).await? {
         Begun::New(upload) => upload,
         Begun::Before(upload) => match upload.state {
@@ -110,9 +111,10 @@ async fn store_bytes(
         },
     };
     let result = write_and_commit(store, workspace, &upload, bytes).await;
-    if result.is_err() {
-        // What cannot be given back now is given back by the sweep, when the session ends.
-        if let Err(error) = store.abort_upload(workspace, &upload).await {
+    if let Err(error) = &result {
+        // A request that can be repeated goes on where it stopped; the sweep ends it otherwise.
+        let goes_on = is_repeatable && error.retry() == Retry::Later;
+        if !goes_on && let Err(error) = store.abort_upload(workspace, &upload).await {
             tracing::warn!(upload.id = %upload.id, %error, "an upload was not aborted");
         }
     }

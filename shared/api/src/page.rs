@@ -11,6 +11,8 @@ use crate::request::Query;
 
 /// Items of a page when the client does not say.
 const USUAL: usize = 50;
+/// Longest cursor: one that holds a sort key of DynamoDB, 1,024 bytes, as JSON in base64.
+const MAX_CURSOR_BYTES: usize = 1_400;
 /// Most items of a page.
 const MOST: usize = 100;
 
@@ -71,6 +73,13 @@ fn decode<C: DeserializeOwned>(text: &str) -> Result<C> {
             "this cursor was not given out for this list: begin without one",
         )
     };
+    if text.len() > MAX_CURSOR_BYTES {
+        return Err(refused());
+    }
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
+    // The empty text is no place in any list, and no key of DynamoDB.
+    if bytes == b"\"\"" {
+        return Err(refused());
+    }
     serde_json::from_slice(&bytes).map_err(|_| refused())
 }

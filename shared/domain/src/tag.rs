@@ -115,12 +115,14 @@ impl TryFrom<Vec<Tag>> for Tags {
     fn try_from(tags: Vec<Tag>) -> Result<Self, Error> {
         let mut unique: Vec<Tag> = Vec::with_capacity(tags.len());
         for tag in tags {
-            if !unique.contains(&tag) {
-                unique.push(tag);
+            if unique.contains(&tag) {
+                continue;
             }
-        }
-        if unique.len() > Self::MAX {
-            return Err(Error::invalid("/tags", "a file has at most 20 tags"));
+            // In the loop: a list of any length costs no more than twenty tags do.
+            if unique.len() == Self::MAX {
+                return Err(Error::invalid("/tags", "a file has at most 20 tags"));
+            }
+            unique.push(tag);
         }
         Ok(Self(unique))
     }

@@ -97,7 +97,20 @@ impl Store {
             Some(Found::Gone(item)) if item.kind == RowKind::Erasing => item.reason,
             Some(Found::File(_) | Found::Gone(_)) | None => return Ok(None),
         };
-        self.erase_file(workspace, id, reason).await.map(Some)
+        let erased = self
+            .erase_file(workspace, id, reason, |file| {
+                if file.is_expired(self.clock.now()) {
+                    Ok(())
+                } else {
+                    Err(crate::table::busy("the file was given more time"))
+                }
+            })
+            .await;
+        match erased {
+            Ok(receipt) => Ok(Some(receipt)),
+            Err(Error::Busy { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Aborts an upload whose session has run out. Returns whether it did.

@@ -27,18 +27,25 @@ const TRIES: u32 = 8;
 impl Store {
     /// Erases a file, or goes on erasing it. Returns the receipt.
     ///
+    /// `still` is asked of the very file that is marked, so that one that changed since the caller
+    /// looked at it is not erased for what it was.
+    ///
     /// # Errors
-    /// `NotFound` when there is no such file; `Gone` when it was erased before.
+    /// `NotFound` when there is no such file; those of `still`.
     pub async fn erase_file(
         &self,
         workspace: &WorkspaceId,
         id: FileId,
         reason: Reason,
+        still: impl Fn(&File) -> Result<()>,
     ) -> Result<Receipt> {
         for _ in 0..TRIES {
             let marked = match self.found(workspace, id).await? {
                 None => return Err(Error::not_found(Kind::File, id)),
-                Some(Found::File(file)) => self.mark_erasing(workspace, &file, reason).await?,
+                Some(Found::File(file)) => {
+                    still(&file)?;
+                    self.mark_erasing(workspace, &file, reason).await?
+                }
                 Some(Found::Gone(item)) if item.kind == RowKind::Erasing => Some(item),
                 Some(Found::Gone(item)) => return self.receipt(workspace, item.receipt).await,
             };
@@ -112,7 +119,7 @@ impl Store {
         self.remove_postings(workspace, item.id, item.posted.as_ref())
             .await?;
         for membership in self.memberships(workspace, item.id).await? {
-            self.leave_dossier(workspace, item.id, membership.dossier)
+            self.leave_dossier(workspace, item.id, membership.dossier, None)
                 .await?;
         }
         for version in &item.versions {

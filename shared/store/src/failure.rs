@@ -34,6 +34,16 @@ pub fn file_of(task: &Task) -> Option<FileId> {
     }
 }
 
+/// The version a task is about, when it is about one.
+const fn version_of(task: &Task) -> Option<u32> {
+    match task {
+        Task::ReadVersion { version, .. } | Task::SummarizeVersion { version, .. } => {
+            Some(*version)
+        }
+        Task::PlaceFile { .. } | Task::FillDossier { .. } | Task::SummarizeDossier { .. } => None,
+    }
+}
+
 /// Writes the row of a piece of work that was given up.
 pub(crate) fn record(work: &Work, failure: &Failure, now: Timestamp) -> Result<Write> {
     let item = FailureItem {
@@ -55,6 +65,8 @@ impl Store {
         let mut writes = vec![record(work, &failure, now)?, work::done(item)];
         if let Some(id) = file_of(&work.task)
             && let Some(mut file) = self.file_if_living(&work.workspace, id).await?
+            // What failed may be a version that another has taken the place of since.
+            && version_of(&work.task).is_none_or(|version| version == file.version)
         {
             file.status = Status::Failed;
             file.failure = Some(failure);

@@ -118,6 +118,13 @@ impl Store {
 
 /// Checks that every part is there, has its size, and is the one the client means.
 fn check_parts(upload: &Upload, stored: &[StoredPart], given: &[Given]) -> Result<()> {
+    let most = usize::try_from(upload.plan.part_count()).unwrap_or(usize::MAX);
+    if given.len() > most {
+        return Err(Error::invalid(
+            "/parts",
+            format!("this upload has {most} parts"),
+        ));
+    }
     for number in 1..=upload.plan.part_count() {
         let size_bytes = upload.plan.size_of_part(number, upload.size_bytes)?;
         let part = stored.iter().find(|part| part.number == number);

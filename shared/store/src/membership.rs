@@ -145,7 +145,7 @@ impl Store {
         let wanted = self.dossiers_of(workspace, file).await?;
         for membership in self.memberships(workspace, file.id).await? {
             if !wanted.contains(&membership.dossier) {
-                self.leave_dossier(workspace, file.id, membership.dossier)
+                self.leave_dossier(workspace, file.id, membership.dossier, Some(file))
                     .await?;
             }
         }
@@ -259,19 +259,27 @@ impl Store {
         Err(busy("the file or its dossier is being changed"))
     }
 
-    /// Takes a file out of a dossier.
+    /// Takes a file out of a dossier. `as_read` is the file that does not belong there: when it
+    /// has changed since, it may belong there again. None for one that is being erased.
     pub(crate) async fn leave_dossier(
         &self,
         workspace: &WorkspaceId,
-        file: FileId,
+        id: FileId,
         dossier: DossierId,
+        as_read: Option<&File>,
     ) -> Result<()> {
         for _ in 0..TRIES {
+            let still = as_read.map(|file| check_file(workspace, file));
             if self
-                .change_member(workspace, file, dossier, None, None)
+                .change_member(workspace, id, dossier, None, still)
                 .await?
             {
                 return Ok(());
+            }
+            if let Some(file) = as_read
+                && self.has_changed(workspace, file).await?
+            {
+                break;
             }
         }
         Err(busy("the dossier is being changed"))

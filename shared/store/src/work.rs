@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::message::{Task, Work};
 use domain::{Error, Result, WorkId, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
+use runtime::ids::Ids;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 use uuid::Uuid;
@@ -31,8 +32,9 @@ pub struct WorkItem {
     /// The work itself.
     #[serde(rename = "job")]
     pub work: Work,
-    /// How often it was asked for; a worker removes only what it has seen.
-    pub asked: u64,
+    /// Names the last asking; a worker removes only what it has seen. Random and no count, because
+    /// a count begins again with the row.
+    pub asked: Uuid,
     /// How often the sweep has sent it again.
     #[serde(default)]
     pub sends: u32,
@@ -53,21 +55,26 @@ pub(crate) fn ask(work: &Work, now: Timestamp) -> Result<Write> {
         condition: None,
         key: Key::work(&work.workspace, work.id),
         change: Expression::new(
-            "SET job = :job, due_pk = :due_pk, due_sk = :due_sk ADD asked :one",
+            "SET job = :job, asked = :asked, due_pk = :due_pk, due_sk = :due_sk",
         )
         .value(":job", work)?
         .text(":due_pk", due.pk)
         .text(":due_sk", due.sk)
-        .number(":one", 1),
+        .text(":asked", Ids.random().to_string()),
     })
 }
 
 /// Removes work that is done, unless it was asked for again meanwhile.
 pub(crate) fn done(item: &WorkItem) -> Write {
     Write::Delete {
-        condition: Some(Expression::new("asked = :asked").number(":asked", item.asked)),
+        condition: Some(asked_as(item)),
         key: Key::work(&item.work.workspace, item.work.id),
     }
+}
+
+/// Holds while the work was not asked for again since it was read.
+fn asked_as(item: &WorkItem) -> Expression {
+    Expression::new("asked = :asked").text(":asked", item.asked.to_string())
 }
 
 fn lost_at(now: Timestamp) -> Timestamp {
@@ -131,7 +138,7 @@ impl Store {
         }
         let due = Due::Work.key(lost_at(self.clock.now()), id.uuid());
         let again = Write::Update {
-            condition: Some(Expression::new("asked = :asked").number(":asked", item.asked)),
+            condition: Some(asked_as(&item)),
             key: Key::work(workspace, id),
             change: Expression::new("SET due_sk = :due_sk ADD sends :one")
                 .text(":due_sk", due.sk)
