@@ -12,12 +12,14 @@ pub(crate) fn program() -> PathBuf {
 }
 
 fn find() -> PathBuf {
-    let test = std::env::current_exe().expect("the path of this test");
-    // target/{profile}/deps/{test} stands beside target/{profile}/extract-child.
-    let folder = test
-        .parent()
-        .and_then(|deps| deps.parent())
-        .expect("the folder of this profile");
+    let this = std::env::current_exe().expect("the path of this program");
+    let folder = this.parent().expect("the folder of this program");
+    // A test is in target/{profile}/deps, a bench beside extract-child in target/{profile}.
+    let folder = if folder.ends_with("deps") {
+        folder.parent().expect("the folder of this profile")
+    } else {
+        folder
+    };
     let program = folder.join("extract-child");
     if !program.exists() {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
