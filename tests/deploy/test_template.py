@@ -250,11 +250,12 @@ def test_table_is_found_by_the_keys_of_the_code(template):
     properties = template["Resources"]["Table"]["Properties"]
     indexes = {index["IndexName"]: index for index in properties["GlobalSecondaryIndexes"]}
     assert key_names(properties) == ["pk", "sk"]
-    assert set(indexes) == {"list", "due"}
+    assert set(indexes) == {"created", "list", "due"}
     for name, index in indexes.items():
         assert key_names(index) == [f"{name}_pk", f"{name}_sk"]
     # The whole row would be written twice more for each change.
-    assert indexes["list"]["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["id"]}
+    for name in ("created", "list"):
+        assert indexes[name]["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["id"]}
     assert indexes["due"]["Projection"] == {"ProjectionType": "KEYS_ONLY"}
 
 

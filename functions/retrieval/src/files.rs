@@ -1,8 +1,9 @@
 //! `GET /v1/files`: lists files.
 //!
-//! Without a folder the whole workspace is listed, newest change first, from an index. Within a
-//! folder the names are read, which are in order. Filters are applied to what is read, and a
-//! request reads only so much: then its page is short, and the next one goes on.
+//! Without a folder the whole workspace is listed from an index: the newest first, each file once;
+//! with `updated_since` what changed, in the order it changed, so that whoever follows misses
+//! nothing. Within a folder the names are read, which are in order. Filters are applied to what is
+//! read, and a request reads only so much: then its page is short, and the next one goes on.
 
 use api::auth::Caller;
 use api::page::{Asked, Page, encode};
@@ -15,7 +16,7 @@ use domain::principal::Role;
 use domain::{Error, FolderId, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use store::Store;
-use store::listing::ListPosition;
+use store::listing::{ListPosition, Order};
 
 use crate::State;
 use crate::filter::Filter;
@@ -33,9 +34,15 @@ const SORTED_AT_ONCE: i32 = 500;
 /// Where a list goes on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Cursor {
-    /// Below this place in the order of time.
+    /// Below this place in the order of creation.
+    #[serde(rename = "c")]
+    Created(ListPosition),
+    /// Below this place in the order of changes.
     #[serde(rename = "t")]
-    Time(ListPosition),
+    Changed(ListPosition),
+    /// Behind this place in the order of changes.
+    #[serde(rename = "s")]
+    ChangedSince(ListPosition),
     /// After this name.
     #[serde(rename = "w")]
     Walk(Position),
@@ -50,13 +57,13 @@ enum Cursor {
     path = "/v1/files",
     tag = "retrieval",
     params(
-        ("folder" = Option<String>, Query, description = "Only files in this folder, by path; without it the whole workspace, newest change first", example = "/bills"),
+        ("folder" = Option<String>, Query, description = "Only files in this folder, by path; without it the whole workspace, the newest file first", example = "/bills"),
         ("recursive" = Option<bool>, Query, description = "With folder: also those in the folders below"),
         ("type" = Option<String>, Query, description = "Only files of this type", example = "bill"),
         ("tag" = Option<Vec<String>>, Query, description = "Only files with this tag; with all of them when repeated"),
         ("status" = Option<String>, Query, description = "Only files at this point of the pipeline", example = "completed"),
         ("state" = Option<String>, Query, description = "active (the default) or trashed"),
-        ("updated_since" = Option<String>, Query, description = "Only files changed at this time or after", example = "2025-10-29T12:00:00Z"),
+        ("updated_since" = Option<String>, Query, description = "Only files changed at this time or after; of the whole workspace in the order they changed, for following it: a file that changes between pages comes again", example = "2025-10-29T12:00:00Z"),
         ("sort" = Option<String>, Query, description = "Within one folder: name (the default) or updated_at, newest first"),
         ("limit" = Option<usize>, Query, description = "Most files of a page, 1 to 100; 50 by default"),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
@@ -74,7 +81,7 @@ pub async fn list(
     principal.require(Role::Viewer)?;
     let asked: Asked<Cursor> = Asked::from_query(&mut query)?;
     let filter = Filter::from_query(&mut query)?;
-    let place = PlaceAsked::from_query(&mut query, filter.state)?;
+    let place = PlaceAsked::from_query(&mut query, &filter)?;
     query.finish()?;
     let (store, workspace) = (&state.store, &principal.workspace);
     let place = place.find(store, workspace).await?;
@@ -105,14 +112,14 @@ enum Sort {
 
 /// Where files are looked for, as it is asked.
 enum PlaceAsked {
-    Workspace,
+    Workspace(Order),
     Folder(FolderPath, Way),
 }
 
 /// Where files are looked for.
 #[derive(Clone, Copy)]
 enum Place {
-    Workspace,
+    Workspace(Order),
     Folder(FolderId, Way),
 }
 
@@ -130,7 +137,7 @@ enum Way {
 }
 
 impl PlaceAsked {
-    fn from_query(query: &mut Query, state: FileState) -> domain::Result<Self> {
+    fn from_query(query: &mut Query, filter: &Filter) -> domain::Result<Self> {
         let folder: Option<FolderPath> = query.take_as("folder")?;
         let recursive = query.take_flag("recursive")?;
         let sort = match query.take("sort")?.as_deref() {
@@ -143,10 +150,12 @@ impl PlaceAsked {
             return match (recursive, sort) {
                 (true, _) => Err(Error::invalid("/recursive", "recursive needs a folder")),
                 (false, Some(_)) => Err(Error::invalid("/sort", "sort needs a folder")),
-                (false, None) => Ok(Self::Workspace),
+                (false, None) => Ok(Self::Workspace(
+                    filter.since.map_or(Order::Created, Order::ChangedSince),
+                )),
             };
         };
-        let way = match (state, recursive, sort) {
+        let way = match (filter.state, recursive, sort) {
             (_, true, Some(_)) => {
                 return Err(Error::invalid(
                     "/sort",
@@ -169,7 +178,7 @@ impl PlaceAsked {
 
     async fn find(self, store: &Store, workspace: &WorkspaceId) -> domain::Result<Place> {
         Ok(match self {
-            Self::Workspace => Place::Workspace,
+            Self::Workspace(order) => Place::Workspace(order),
             Self::Folder(path, way) => Place::Folder(store.folder_at(workspace, &path).await?, way),
         })
     }
@@ -197,10 +206,9 @@ impl Listing<'_> {
                 let next = self.by_name(root, way == Way::Tree, from).await?;
                 Ok(next.map(Cursor::Walk))
             }
-            Place::Workspace | Place::Folder(_, Way::Times | Way::TreeTimes) => {
-                let from = from.map(Cursor::into_time).transpose()?;
-                let next = self.by_time(place, from).await?;
-                Ok(next.map(Cursor::Time))
+            Place::Workspace(order) => self.by_index(place, order, from).await,
+            Place::Folder(_, Way::Times | Way::TreeTimes) => {
+                self.by_index(place, Order::Changed, from).await
             }
         }
     }
@@ -225,32 +233,44 @@ impl Listing<'_> {
         }
     }
 
-    async fn by_time(
+    async fn by_index(
         &mut self,
         place: Place,
-        from: Option<ListPosition>,
-    ) -> domain::Result<Option<ListPosition>> {
-        if let Place::Folder(folder, Way::Times) = place
+        order: Order,
+        from: Option<Cursor>,
+    ) -> domain::Result<Option<Cursor>> {
+        let from = from.map(|from| from.into_position(order)).transpose()?;
+        let next = if let Place::Folder(folder, Way::Times) = place
             && self.filter.state == FileState::Active
             && let Some(files) = self.small_folder(folder).await?
         {
-            return Ok(self.in_memory(files, from.as_ref()));
-        }
+            self.in_memory(files, from.as_ref())
+        } else {
+            self.in_pages(place, order, from).await?
+        };
+        Ok(next.map(|next| Cursor::in_order(order, next)))
+    }
+
+    async fn in_pages(
+        &mut self,
+        place: Place,
+        order: Order,
+        from: Option<ListPosition>,
+    ) -> domain::Result<Option<ListPosition>> {
+        // Newest change first, what comes after the first that is too old is too old as well.
+        let oldest = self.filter.since.filter(|_| order == Order::Changed);
+        let is_over = |at: &ListPosition| oldest.is_some_and(|since| at.is_before(since));
         let mut at = from;
         for _ in 0..MOST_READS {
             let page = self
                 .store
-                .list_files(self.workspace, at.as_ref(), INDEX_PAGE)
+                .list_files(self.workspace, order, at.as_ref(), INDEX_PAGE)
                 .await?;
             for (position, file) in page.files {
                 if self.found.len() == self.limit {
                     return Ok(at);
                 }
-                if self
-                    .filter
-                    .since
-                    .is_some_and(|since| position.is_before(since))
-                {
+                if is_over(&position) {
                     return Ok(None);
                 }
                 at = Some(position);
@@ -259,8 +279,7 @@ impl Listing<'_> {
                 }
             }
             at = page.next;
-            let over = self.filter.since.zip(at.as_ref());
-            if at.is_none() || over.is_some_and(|(since, at)| at.is_before(since)) {
+            if at.as_ref().is_none_or(is_over) {
                 return Ok(None);
             }
             if self.found.len() == self.limit {
@@ -276,7 +295,7 @@ impl Listing<'_> {
                 self.paths.is_under(folder, root).await
             }
             Place::Folder(root, Way::Names | Way::Times) => Ok(folder == root),
-            Place::Workspace => Ok(true),
+            Place::Workspace(_) => Ok(true),
         }
     }
 
@@ -297,7 +316,7 @@ impl Listing<'_> {
         let mut placed: Vec<(ListPosition, File)> = files
             .into_iter()
             .filter(|file| self.filter.admits(file))
-            .map(|file| (ListPosition::of(self.workspace, &file), file))
+            .map(|file| (ListPosition::changed(self.workspace, &file), file))
             .filter(|(position, _)| from.is_none_or(|from| position < from))
             .collect();
         placed.sort_by(|(a, _), (b, _)| b.cmp(a));
@@ -312,17 +331,27 @@ impl Listing<'_> {
 }
 
 impl Cursor {
-    fn into_time(self) -> domain::Result<ListPosition> {
-        match self {
-            Self::Time(position) => Ok(position),
-            Self::Walk(_) => Err(foreign_cursor()),
+    const fn in_order(order: Order, position: ListPosition) -> Self {
+        match order {
+            Order::Created => Self::Created(position),
+            Order::Changed => Self::Changed(position),
+            Order::ChangedSince(_) => Self::ChangedSince(position),
+        }
+    }
+
+    fn into_position(self, order: Order) -> domain::Result<ListPosition> {
+        match (order, self) {
+            (Order::Created, Self::Created(position))
+            | (Order::Changed, Self::Changed(position))
+            | (Order::ChangedSince(_), Self::ChangedSince(position)) => Ok(position),
+            _ => Err(foreign_cursor()),
         }
     }
 
     fn into_walk(self) -> domain::Result<Position> {
         match self {
             Self::Walk(position) => Ok(position),
-            Self::Time(_) => Err(foreign_cursor()),
+            Self::Created(_) | Self::Changed(_) | Self::ChangedSince(_) => Err(foreign_cursor()),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! # Permissions
 //! - table: read
+//! - index created: read
 //! - index list: read
 //! - objects blobs/: get
 //! - objects presigned/: get

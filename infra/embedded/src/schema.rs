@@ -3,10 +3,11 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
 use aws_sdk_dynamodb::operation::update_time_to_live::UpdateTimeToLiveError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
+    ProjectionType, ScalarAttributeType, TableDescription, TimeToLiveSpecification,
 };
 use thiserror::Error;
 
@@ -14,7 +15,7 @@ use thiserror::Error;
 pub const TABLE: &str = "sheaf";
 
 /// The indexes of the table.
-const INDEXES: [&str; 2] = ["list", "due"];
+const INDEXES: [&str; 3] = ["created", "list", "due"];
 
 /// The attribute that says when a row may be removed, in seconds since 1970.
 const TIME_TO_LIVE: &str = "forget_at";
@@ -28,6 +29,15 @@ pub enum SchemaError {
     /// The table was refused.
     #[error("making the table: {0}")]
     Table(#[source] Box<SdkError<CreateTableError>>),
+    /// The table of this data folder could not be described.
+    #[error("describing the table: {0}")]
+    Describe(#[source] Box<SdkError<DescribeTableError>>),
+    /// The table of this data folder was made before this index was.
+    #[error(
+        "this data folder was made by an earlier version of Sheaf, whose table has no index `{0}`: \
+         serve it with that version, or begin with an empty folder"
+    )]
+    Outdated(&'static str),
     /// Its time to live was refused.
     #[error("setting the table's time to live: {0}")]
     TimeToLive(#[source] Box<SdkError<UpdateTimeToLiveError>>),
@@ -66,7 +76,7 @@ pub async fn create(client: &Client) -> Result<(), SchemaError> {
     }
     match request.send().await {
         Ok(_) => {}
-        Err(error) if is_there(&error) => return Ok(()),
+        Err(error) if is_there(&error) => return check(client).await,
         Err(error) => return Err(SchemaError::Table(Box::new(error))),
     }
     client
@@ -81,6 +91,26 @@ pub async fn create(client: &Client) -> Result<(), SchemaError> {
         .send()
         .await
         .map_err(|error| SchemaError::TimeToLive(Box::new(error)))?;
+    Ok(())
+}
+
+/// Checks that the table that is there has every index.
+async fn check(client: &Client) -> Result<(), SchemaError> {
+    let described = client
+        .describe_table()
+        .table_name(TABLE)
+        .send()
+        .await
+        .map_err(|error| SchemaError::Describe(Box::new(error)))?;
+    let there = described
+        .table()
+        .map(TableDescription::global_secondary_indexes)
+        .unwrap_or_default();
+    for index in INDEXES {
+        if there.iter().all(|there| there.index_name() != Some(index)) {
+            return Err(SchemaError::Outdated(index));
+        }
+    }
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
-use crate::keys::{self, Due, IndexKey, Key, MEMBERSHIP_PREFIX, VERSION_PREFIX, file_partition};
+use crate::keys::{self, Due, Key, MEMBERSHIP_PREFIX, VERSION_PREFIX, file_partition};
 use crate::table::{Expression, Query, Row, Write, from_row, to_row};
 
 /// The row of a file that is there.
@@ -45,6 +45,8 @@ struct FileItem {
     archived: bool,
     posted: Option<Posting>,
     revision: u64,
+    created_pk: String,
+    created_sk: String,
     list_pk: String,
     list_sk: String,
     due_pk: Option<String>,
@@ -161,7 +163,8 @@ impl From<FileItem> for File {
 }
 
 fn file_row(workspace: &WorkspaceId, file: &File) -> Result<Row> {
-    let IndexKey { pk, sk } = keys::listed_file(workspace, file.updated_at, file.id);
+    let created = keys::created_file(workspace, file.id);
+    let listed = keys::listed_file(workspace, file.updated_at, file.id);
     let due = file
         .expires_at
         .map(|at| Due::Expiry.key(at, file.id.uuid()));
@@ -190,8 +193,10 @@ fn file_row(workspace: &WorkspaceId, file: &File) -> Result<Row> {
         archived: file.archived,
         posted: file.posted.clone(),
         revision: file.revision,
-        list_pk: pk,
-        list_sk: sk,
+        created_pk: created.pk,
+        created_sk: created.sk,
+        list_pk: listed.pk,
+        list_sk: listed.sk,
         due_pk: due_partition,
         due_sk: due_position,
     };

@@ -31,7 +31,8 @@
 //!
 //! | index | `{name}_pk` | `{name}_sk` | asked for |
 //! |---|---|---|---|
-//! | `list` | `W#{workspace}#F#{shard}` | `{updated_at}#{file}` | the files of a whole workspace, newest first |
+//! | `created` | `W#{workspace}#F#{shard}` | `{file}`, which begins with the time | the files of a workspace in the order they were made |
+//! | `list` | `W#{workspace}#F#{shard}` | `{updated_at}#{file}` | the files of a workspace in the order they were changed |
 //! | `list` | `W#{workspace}#S` | the signature | the dossiers of a workspace |
 //! | `due` | `{kind}#{shard}` | `{time}#{id}` | what the sweep must look at, over all workspaces |
 //!
@@ -50,8 +51,8 @@ use domain::{
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-/// Number of parts over which a workspace's files are spread in the `list` index, so that 10,000
-/// writers stay below the 1,000 writes per second of one partition.
+/// Number of parts over which a workspace's files are spread in an index, so that 10,000 writers
+/// stay below the 1,000 writes per second of one partition.
 pub const LIST_SHARDS: u8 = 16;
 
 /// Number of parts over which due rows are spread.
@@ -301,7 +302,7 @@ pub struct IndexKey {
     pub sk: String,
 }
 
-/// The partition of one shard of a workspace's files in the `list` index.
+/// The partition of one shard of a workspace's files, in the `created` index and in the `list` index.
 pub fn listed_files(workspace: &WorkspaceId, shard: u8) -> String {
     format!("W#{workspace}#F#{shard:02}")
 }
@@ -311,7 +312,15 @@ pub fn listed_dossiers(workspace: &WorkspaceId) -> String {
     format!("W#{workspace}#S")
 }
 
-/// A file in the `list` index.
+/// A file in the `created` index, where it keeps its place.
+pub fn created_file(workspace: &WorkspaceId, file: FileId) -> IndexKey {
+    IndexKey {
+        pk: listed_files(workspace, shard_of(file.uuid(), LIST_SHARDS)),
+        sk: file.to_string(),
+    }
+}
+
+/// A file in the `list` index, where a change moves it to the end.
 pub fn listed_file(workspace: &WorkspaceId, updated_at: Timestamp, file: FileId) -> IndexKey {
     IndexKey {
         pk: listed_files(workspace, shard_of(file.uuid(), LIST_SHARDS)),

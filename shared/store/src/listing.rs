@@ -1,4 +1,4 @@
-//! Lists of a workspace's files, from an index that is spread over shards.
+//! Lists of a workspace's files, from indexes that are spread over shards.
 
 use std::collections::HashMap;
 
@@ -8,21 +8,60 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
-use crate::keys::{self, LIST_SHARDS};
+use crate::keys::{self, IndexKey, LIST_SHARDS};
 use crate::table::{Expression, Query};
 
-/// Where a listing of a workspace goes on: after this file at this time.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ListPosition(pub String);
+/// The order of a listing of a workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The newest first. A file keeps its place, so it comes once, whatever happens between pages.
+    Created,
+    /// The last changed first. A file that changes between pages moves to the front.
+    Changed,
+    /// What changed at an instant or after, the last changed last. A file that changes between
+    /// pages moves to the end and comes again, so none is missed.
+    ChangedSince(Timestamp),
+}
 
-impl ListPosition {
-    /// The position of a file in the order of a listing.
-    pub fn of(workspace: &WorkspaceId, file: &File) -> Self {
-        Self(keys::listed_file(workspace, file.updated_at, file.id).sk)
+impl Order {
+    const fn index(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Changed | Self::ChangedSince(_) => "list",
+        }
     }
 
-    /// Says whether everything from here on was last changed before `since`.
+    const fn is_descending(self) -> bool {
+        match self {
+            Self::Created | Self::Changed => true,
+            Self::ChangedSince(_) => false,
+        }
+    }
+
+    fn range(self, after: Option<&ListPosition>) -> Option<Expression> {
+        let (comparison, from) = match (self, after) {
+            (Self::Created | Self::Changed, None) => return None,
+            (Self::Created | Self::Changed, Some(after)) => ("{sk} < :from", after.0.clone()),
+            (Self::ChangedSince(_), Some(after)) => ("{sk} > :from", after.0.clone()),
+            (Self::ChangedSince(since), None) => ("{sk} >= :from", keys::sortable(since)),
+        };
+        Some(Expression::new(comparison).text(":from", from))
+    }
+}
+
+/// Where a listing of a workspace goes on: after this file in its order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ListPosition(String);
+
+impl ListPosition {
+    /// The position of a file in the order of changes.
+    pub fn changed(workspace: &WorkspaceId, file: &File) -> Self {
+        let IndexKey { sk, .. } = keys::listed_file(workspace, file.updated_at, file.id);
+        Self(sk)
+    }
+
+    /// Says whether this is a place in the order of changes that lies before `since`.
     pub fn is_before(&self, since: Timestamp) -> bool {
         self.0 < keys::sortable(since)
     }
@@ -38,31 +77,33 @@ pub struct FileListing {
     pub next: Option<ListPosition>,
 }
 
+/// A file as both indexes carry it.
+#[derive(Deserialize)]
+struct Listed {
+    id: FileId,
+    #[serde(alias = "created_sk", alias = "list_sk")]
+    position: ListPosition,
+}
+
 impl Store {
-    /// Lists a page of a workspace's files, the last changed first.
+    /// Lists a page of a workspace's files.
     ///
     /// The index is asked for ids only; the files are read from the table, so that what is shown
     /// is what is there.
     pub async fn list_files(
         &self,
         workspace: &WorkspaceId,
+        order: Order,
         after: Option<&ListPosition>,
         limit: usize,
     ) -> Result<FileListing> {
-        #[derive(Deserialize)]
-        struct Listed {
-            id: FileId,
-            list_sk: String,
-        }
         let page = i32::try_from(limit).unwrap_or(i32::MAX);
         let shards = (0..LIST_SHARDS).map(|shard| {
             self.table.query::<Listed>(Query {
-                index: Some("list"),
+                index: Some(order.index()),
                 partition: keys::listed_files(workspace, shard),
-                range: after.map(|position| {
-                    Expression::new("{sk} < :after").text(":after", position.0.clone())
-                }),
-                descending: true,
+                range: order.range(after),
+                descending: order.is_descending(),
                 limit: page,
                 start: None,
             })
@@ -71,13 +112,16 @@ impl Store {
         for rows in futures::future::try_join_all(shards).await? {
             listed.extend(rows.rows);
         }
-        listed.sort_by(|a, b| b.list_sk.cmp(&a.list_sk));
-        let more = listed.len() > limit;
+        listed.sort_by(|a, b| a.position.cmp(&b.position));
+        if order.is_descending() {
+            listed.reverse();
+        }
+        let more = listed.len() >= limit;
         listed.truncate(limit);
         let next = listed
             .last()
-            .filter(|_| more || listed.len() == limit)
-            .map(|last| ListPosition(last.list_sk.clone()));
+            .filter(|_| more)
+            .map(|last| last.position.clone());
         let ids: Vec<FileId> = listed.iter().map(|listed| listed.id).collect();
         let mut files: HashMap<FileId, File> = self
             .files(workspace, &ids)
@@ -87,7 +131,7 @@ impl Store {
             .collect();
         let files = listed
             .into_iter()
-            .filter_map(|listed| Some((ListPosition(listed.list_sk), files.remove(&listed.id)?)))
+            .filter_map(|listed| Some((listed.position, files.remove(&listed.id)?)))
             .collect();
         Ok(FileListing { files, next })
     }

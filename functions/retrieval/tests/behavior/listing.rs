@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use testkit::{Client, Sheaf};
 
-use crate::{all_pages, each};
+use crate::{all_pages, each, pages_after};
 
 /// Stores a small file.
 async fn store(client: &Client, query: &str) -> String {
@@ -100,24 +100,54 @@ async fn recursive_list_goes_on_through_more_folders_than_one_request_reads() {
 }
 
 #[tokio::test]
-async fn workspace_is_listed_newest_change_first() {
+async fn workspace_is_listed_newest_first_and_each_file_once_whatever_changes_meanwhile() {
     let sheaf = Sheaf::start().await;
     let client = sheaf.admin();
-    let first = store(&client, "name=1").await;
-    for name in ["2", "3"] {
-        store(&client, &format!("name={name}&folder=/f{name}")).await;
+    let mut ids = Vec::new();
+    for name in ["1", "2", "3"] {
+        ids.push(store(&client, &format!("name={name}&folder=/f{name}")).await);
+        sheaf.rest().await;
+        sheaf.advance(SignedDuration::from_secs(1));
     }
-    sheaf.rest().await;
-    sheaf.advance(SignedDuration::from_secs(1));
+
+    let first = client.get("/v1/files?limit=1").await.expect(200).json();
+    for id in &ids {
+        sheaf.advance(SignedDuration::from_secs(1));
+        favor(&client, id).await;
+    }
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let (rest, _) = pages_after(&client, "/v1/files?limit=1", Some(cursor), "name").await;
+
+    assert_eq!(each(&first, "name"), ["3"]);
+    assert_eq!(rest, ["2", "1"]);
+}
+
+#[tokio::test]
+async fn who_follows_changes_sees_each_file_that_changes_while_the_pages_are_read() {
+    let sheaf = Sheaf::start().await;
+    let client = sheaf.admin();
+    let mut ids = Vec::new();
+    for name in ["1", "2", "3"] {
+        ids.push(store(&client, &format!("name={name}")).await);
+        sheaf.rest().await;
+        sheaf.advance(SignedDuration::from_secs(1));
+    }
+    let route = "/v1/files?limit=1&updated_since=2020-01-01T00:00:00Z";
+
+    let first = client.get(route).await.expect(200).json();
+    favor(&client, &ids[1]).await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let (rest, _) = pages_after(&client, route, Some(cursor), "name").await;
+
+    assert_eq!(each(&first, "name"), ["1"]);
+    assert_eq!(rest, ["3", "2"]);
+}
+
+async fn favor(client: &Client, id: &str) {
     client
-        .patch(&format!("/v1/files/{first}"), &json!({"favorite": true}))
+        .patch(&format!("/v1/files/{id}"), &json!({"favorite": true}))
         .await
         .expect(200);
-
-    let (names, _) = all_pages(&client, "/v1/files?limit=1", "name").await;
-
-    assert_eq!(names.len(), 3);
-    assert_eq!(names[0], "1");
 }
 
 #[tokio::test]

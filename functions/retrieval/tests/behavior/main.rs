@@ -27,20 +27,30 @@ fn each(list: &Value, field: &str) -> Vec<String> {
 
 /// Reads a list page by page, and returns a field of all its items and how many pages there were.
 async fn all_pages(client: &Client, route: &str, field: &str) -> (Vec<String>, usize) {
+    pages_after(client, route, None, field).await
+}
+
+/// Reads a list from behind a cursor to its end.
+async fn pages_after(
+    client: &Client,
+    route: &str,
+    cursor: Option<&str>,
+    field: &str,
+) -> (Vec<String>, usize) {
     let separator = if route.contains('?') { '&' } else { '?' };
     let (mut found, mut pages) = (Vec::new(), 0);
-    let mut next = String::new();
+    let mut next = cursor.map(str::to_owned);
     loop {
-        let page = client
-            .get(&format!("{route}{next}"))
-            .await
-            .expect(200)
-            .json();
+        let page = next.as_ref().map_or_else(
+            || route.to_owned(),
+            |cursor| format!("{route}{separator}cursor={cursor}"),
+        );
+        let page = client.get(&page).await.expect(200).json();
         found.extend(each(&page, field));
         pages += 1;
         assert!(pages < 1_000, "{route} has no end");
         match page["next_cursor"].as_str() {
-            Some(cursor) => next = format!("{separator}cursor={cursor}"),
+            Some(cursor) => next = Some(cursor.to_owned()),
             None => return (found, pages),
         }
     }
