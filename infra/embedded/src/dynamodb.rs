@@ -1,27 +1,39 @@
-//! `DynamoDB`, by `dynoxide` over one `SQLite` file.
+//! `DynamoDB`, by `dynoxide` over one `SQLite` file, called in this process: no port leads to the tables.
 //!
 //! `dynoxide` sets a write-ahead log and leaves `synchronous` at the library's default, which is FULL; both are
 //! checked when opening, because an acknowledged write must outlive a power cut. Its bulk loading is never used: it
 //! would leave `synchronous` at NORMAL.
 
-use std::net::SocketAddr;
+mod connector;
+mod operation;
+
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Region, StalledStreamProtectionConfig};
+use dynoxide::Database;
 use rusqlite::Connection;
 use thiserror::Error;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-/// The tables being served on a loopback port.
+use self::connector::Connector;
+use self::operation::Tables;
+
+/// Asked by SDK and signature rules, resolved by nobody: `.invalid` never is. Source: RFC 2606.
+const ENDPOINT: &str = "http://dynamodb.invalid";
+
+/// Connections that read beside the one that writes.
+const READERS: usize = 4;
+
+/// The tables, open.
 pub struct DynamoDb {
-    database: dynoxide::Database,
-    address: SocketAddr,
-    stopping: CancellationToken,
-    serving: JoinHandle<Result<(), String>>,
+    tables: Tables,
+    requests: TaskTracker,
 }
 
-/// Why the tables could not be served or swept.
+/// Why the tables could not be opened or swept.
 #[derive(Debug, Error)]
 pub enum DynamoDbError {
     /// The file could not be opened or read.
@@ -32,45 +44,49 @@ pub enum DynamoDbError {
         /// What is wrong with it.
         detail: String,
     },
-    /// The listener is not one.
-    #[error("the port of the tables: {0}")]
-    Listener(#[from] std::io::Error),
     /// Expired items could not be removed.
     #[error("expired items could not be removed: {0}")]
     Sweep(String),
 }
 
 impl DynamoDb {
-    /// Opens the file, making it when missing, and serves its tables on the listener.
-    pub async fn start(path: PathBuf, listener: TcpListener) -> Result<Self, DynamoDbError> {
-        let address = listener.local_addr()?;
+    /// Opens the file, making it when missing.
+    ///
+    /// # Errors
+    /// [`DynamoDbError::Unusable`] when it is no database or durability cannot be had.
+    pub async fn open(path: PathBuf) -> Result<Self, DynamoDbError> {
+        let place = path.clone();
         let opened = tokio::task::spawn_blocking(move || open(&path));
-        let database = opened.await.map_err(std::io::Error::other)??;
-        let stopping = CancellationToken::new();
-        let stopped = stopping.clone().cancelled_owned();
-        let serving = tokio::spawn(dynoxide::server::serve_with_shutdown(
-            listener,
-            database.clone(),
-            stopped,
-        ));
+        let tables = opened
+            .await
+            .unwrap_or_else(|error| Err(unusable(&place, &error)))?;
         Ok(Self {
-            database,
-            address,
-            stopping,
-            serving,
+            tables,
+            requests: TaskTracker::new(),
         })
     }
 
-    /// Where it listens.
-    pub const fn address(&self) -> SocketAddr {
-        self.address
+    /// Returns a client of the SDK whose requests are answered here. They are not signed: whoever has the client is
+    /// in this process, and may.
+    pub fn client(&self) -> Client {
+        let connector = Connector::new(self.tables.clone(), self.requests.clone());
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .endpoint_url(ENDPOINT)
+            .allow_no_auth()
+            .retry_config(RetryConfig::standard())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .http_client(connector)
+            .build();
+        Client::from_conf(config)
     }
 
     /// Removes items whose time to live is over. AWS does this by itself; `dynoxide` when asked.
     /// Returns how many there were.
     pub async fn sweep_expired(&self) -> Result<usize, DynamoDbError> {
-        let database = self.database.clone();
-        let swept = tokio::task::spawn_blocking(move || database.sweep_ttl());
+        let tables = self.tables.clone();
+        let swept = tokio::task::spawn_blocking(move || tables.sweep_expired());
         match swept.await {
             Ok(Ok(removed)) => Ok(removed),
             Ok(Err(error)) => Err(DynamoDbError::Sweep(error.to_string())),
@@ -80,32 +96,38 @@ impl DynamoDb {
 
     /// Takes no more requests and returns when those it had are answered.
     pub async fn stop(self) {
-        self.stopping.cancel();
-        match self.serving.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(error, "the tables' server failed"),
-            Err(error) => tracing::error!(%error, "the tables' server failed"),
-        }
+        self.requests.close();
+        self.requests.wait().await;
     }
 }
 
-fn open(path: &Path) -> Result<dynoxide::Database, DynamoDbError> {
-    let unusable = |detail: String| DynamoDbError::Unusable {
-        path: path.to_owned(),
-        detail,
-    };
+fn open(path: &Path) -> Result<Tables, DynamoDbError> {
     let name = path
         .to_str()
-        .ok_or_else(|| unusable("the path is not UTF-8".to_owned()))?;
-    let database = dynoxide::Database::new(name).map_err(|error| unusable(error.to_string()))?;
-    let (journal, synchronous) = durability(path).map_err(|error| unusable(error.to_string()))?;
+        .ok_or_else(|| unusable(path, &"the path is not UTF-8"))?;
+    let connect = || Database::new(name).map_err(|error| unusable(path, &error));
+    let tables = Tables::new(
+        connect()?,
+        (0..READERS).map(|_| connect()).collect::<Result<_, _>>()?,
+    );
+    let (journal, synchronous) = durability(path).map_err(|error| unusable(path, &error))?;
     // 2 is FULL. Source: https://sqlite.org/pragma.html#pragma_synchronous
     if journal == "wal" && synchronous == 2 {
-        return Ok(database);
+        return Ok(tables);
     }
-    Err(unusable(format!(
-        "wanted a synced write-ahead log, got journal_mode={journal} synchronous={synchronous}"
-    )))
+    Err(unusable(
+        path,
+        &format!(
+            "wanted a synced write-ahead log, got journal_mode={journal} synchronous={synchronous}"
+        ),
+    ))
+}
+
+fn unusable(path: &Path, detail: &dyn Display) -> DynamoDbError {
+    DynamoDbError::Unusable {
+        path: path.to_owned(),
+        detail: detail.to_string(),
+    }
 }
 
 /// The journal mode, which the file keeps, and how connections of this `SQLite` sync unless told otherwise. The
@@ -126,9 +148,8 @@ mod tests {
     async fn file_is_opened_with_a_synced_log() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("dynamodb.sqlite");
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
 
-        let tables = DynamoDb::start(path.clone(), listener).await.unwrap();
+        let tables = DynamoDb::open(path.clone()).await.unwrap();
 
         assert_eq!(durability(&path).unwrap(), ("wal".to_owned(), 2));
         assert_eq!(tables.sweep_expired().await.unwrap(), 0);
@@ -144,9 +165,8 @@ mod tests {
             "not a database, but long enough to look like one".repeat(100),
         )
         .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
 
-        let refused = DynamoDb::start(path, listener).await.err().unwrap();
+        let refused = DynamoDb::open(path).await.err().unwrap();
 
         assert!(
             matches!(refused, DynamoDbError::Unusable { .. }),

@@ -120,7 +120,7 @@ impl Stack {
     pub async fn start(settings: StackSettings) -> Result<Self, StackError> {
         let folder = DataFolder::open(settings.data)?;
         let secrets = Secrets::open(folder.path())?;
-        let tables = DynamoDb::start(folder.dynamodb(), listen(loopback(0)).await?).await?;
+        let tables = DynamoDb::open(folder.dynamodb()).await?;
         let clock = settings.clock.clone();
         let time: crate::clock::Clock = Arc::new(move || clock.now());
         let database = Database::open(&folder.database())?;
@@ -145,11 +145,9 @@ impl Stack {
             address: loopback(settings.s3_port),
             source,
         })?;
-        let to_tables =
-            runtime::aws::for_endpoint(&format!("http://{}", tables.address()), storage).await;
         let to_objects =
             runtime::aws::for_endpoint(&format!("http://{}", objects.address()), storage).await;
-        let client = aws_sdk_dynamodb::Client::new(&to_tables);
+        let client = tables.client();
         schema::create(&client).await?;
         let store = Store {
             table: Table::new(client, schema::TABLE.to_owned()),

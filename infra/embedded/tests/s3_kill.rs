@@ -1,6 +1,7 @@
-//! Kills the process that serves the backends while writers are at it, and looks for what it had acknowledged.
+//! Kills the process of the backends while writers are at it, and looks for what they had acknowledged.
 //!
-//! The process is this test binary again, asked by a variable to serve instead of to test.
+//! The process is this test binary again, asked by a variable to write instead of to test. It prints the number of
+//! each write once that is acknowledged.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
@@ -29,8 +30,11 @@ use embedded::s3::{Server, Store, StoreSettings};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
-/// Names the data folder to serve.
-const SERVE: &str = "LOCAL_TEST_SERVE";
+/// Names the data folder to write to.
+const FOLDER: &str = "LOCAL_TEST_FOLDER";
+
+/// Names the first number to write; 0 when the table is not there yet.
+const FIRST: &str = "LOCAL_TEST_FIRST";
 
 /// Writers at once.
 const WRITERS: usize = 8;
@@ -58,18 +62,30 @@ impl Backends {
         let store = Store::open(database, queue.clone(), settings, clock)
             .await
             .unwrap();
-        let listener = || TcpListener::bind("127.0.0.1:0");
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let key = embedded::s3::Credentials {
             access_key: "access".to_owned(),
             secret_key: "secret".to_owned(),
         };
         Self {
-            objects: Server::start(store, listener().await.unwrap(), key).unwrap(),
-            tables: DynamoDb::start(folder.dynamodb(), listener().await.unwrap())
-                .await
-                .unwrap(),
+            objects: Server::start(store, listener, key).unwrap(),
+            tables: DynamoDb::open(folder.dynamodb()).await.unwrap(),
             queue,
             _folder: folder,
+        }
+    }
+
+    fn clients(&self) -> Clients {
+        let objects = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(format!("http://{}", self.objects.address()))
+            .force_path_style(true)
+            .credentials_provider(Credentials::from_keys("access", "secret", None))
+            .retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled());
+        Clients {
+            objects: aws_sdk_s3::Client::from_conf(objects.build()),
+            tables: self.tables.client(),
         }
     }
 }
@@ -81,27 +97,6 @@ struct Clients {
 }
 
 impl Clients {
-    fn of(objects: &str, tables: &str) -> Self {
-        let key = || Credentials::from_keys("access", "secret", None);
-        let objects = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .endpoint_url(format!("http://{objects}"))
-            .force_path_style(true)
-            .credentials_provider(key())
-            .retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled());
-        let tables = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .endpoint_url(format!("http://{tables}"))
-            .credentials_provider(key())
-            .retry_config(aws_sdk_dynamodb::config::retry::RetryConfig::disabled());
-        Self {
-            objects: aws_sdk_s3::Client::from_conf(objects.build()),
-            tables: aws_sdk_dynamodb::Client::from_conf(tables.build()),
-        }
-    }
-
     async fn create_table(&self) {
         let id = AttributeDefinition::builder()
             .attribute_name("id")
@@ -147,47 +142,55 @@ fn content(number: usize) -> Vec<u8> {
     number.to_string().repeat(10_000).into_bytes()
 }
 
-/// Serves when asked to by the test below, until it is killed.
+/// Writes when asked to by the test below, until it is killed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn serving_process() {
-    let Some(path) = std::env::var_os(SERVE) else {
+async fn writing_process() {
+    let Some(folder) = std::env::var_os(FOLDER) else {
         return;
     };
-    let backends = Backends::start(&PathBuf::from(path)).await;
-    let mut out = std::io::stdout();
-    writeln!(
-        out,
-        "\nserving {} {}",
-        backends.objects.address(),
-        backends.tables.address()
-    )
-    .unwrap();
-    out.flush().unwrap();
-    std::future::pending::<()>().await;
+    let first = std::env::var(FIRST).unwrap().parse().unwrap();
+    let backends = Backends::start(&PathBuf::from(folder)).await;
+    let clients = backends.clients();
+    if first == 0 {
+        clients.create_table().await;
+    }
+    let next = Arc::new(AtomicUsize::new(first));
+    let writers = (0..WRITERS).map(|_| {
+        let (clients, next) = (clients.clone(), Arc::clone(&next));
+        tokio::spawn(async move {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                assert!(clients.write(number).await);
+                writeln!(std::io::stdout(), "\nwrote {number}.").unwrap();
+            }
+        })
+    });
+    futures::future::join_all(writers).await;
 }
 
 /// Killed when dropped, so that a failed test leaves no process behind.
 struct Process(Child);
 
 impl Process {
-    fn start(folder: &Path) -> (Self, Clients) {
+    /// Starts it and returns it with the numbers it prints.
+    fn start(folder: &Path, first: usize) -> (Self, impl Iterator<Item = usize>) {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "serving_process", "--nocapture"])
-            .env(SERVE, folder)
+            .args(["--exact", "writing_process", "--nocapture"])
+            .env(FOLDER, folder)
+            .env(FIRST, first.to_string())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let process = Self(child);
-        let serving = lines
-            .map(Result::unwrap)
-            .find_map(|line| Some(line.strip_prefix("serving ")?.to_owned()));
-        let (objects, tables) = serving.as_deref().unwrap().split_once(' ').unwrap();
-        (process, Clients::of(objects, tables))
+        // The kill may cut the last line short, and then it is no number of ours.
+        let written = lines
+            .map_while(Result::ok)
+            .filter_map(|line| line.strip_prefix("wrote ")?.strip_suffix('.')?.parse().ok());
+        (Self(child), written)
     }
 
     /// Kills at once, as `kill -9` does.
-    fn kill(mut self) {
+    fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
@@ -200,36 +203,12 @@ impl Drop for Process {
     }
 }
 
-/// Lets writers write until `enough` writes were acknowledged, then kills the process under them.
-async fn write_until_killed(folder: &Path, first: usize, enough: usize) -> BTreeSet<usize> {
-    let (process, clients) = Process::start(folder);
-    if first == 0 {
-        clients.create_table().await;
-    }
-    let next = Arc::new(AtomicUsize::new(first));
-    let (acknowledge, mut acknowledged) = tokio::sync::mpsc::unbounded_channel();
-    for _ in 0..WRITERS {
-        let (clients, next, acknowledge) =
-            (clients.clone(), Arc::clone(&next), acknowledge.clone());
-        tokio::spawn(async move {
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                if !clients.write(number).await {
-                    return;
-                }
-                acknowledge.send(number).unwrap();
-            }
-        });
-    }
-    drop(acknowledge);
-    let mut written = BTreeSet::new();
-    while written.len() < enough {
-        written.insert(acknowledged.recv().await.unwrap());
-    }
+/// Lets the process write until `enough` writes were acknowledged, then kills it under its writers.
+fn write_until_killed(folder: &Path, first: usize, enough: usize) -> BTreeSet<usize> {
+    let (mut process, mut numbers) = Process::start(folder, first);
+    let mut written: BTreeSet<usize> = numbers.by_ref().take(enough).collect();
     process.kill();
-    while let Some(number) = acknowledged.recv().await {
-        written.insert(number);
-    }
+    written.extend(numbers);
     written
 }
 
@@ -261,14 +240,11 @@ async fn what_was_acknowledged_outlives_a_kill() {
     let folder = place.path().join("data");
     let mut written = BTreeSet::new();
     for (round, enough) in [(0, 5), (1, 40), (2, 90)] {
-        written.extend(write_until_killed(&folder, round * 1_000_000, enough).await);
+        written.extend(write_until_killed(&folder, round * 1_000_000, enough));
     }
 
     let backends = Backends::start(&folder).await;
-    let clients = Clients::of(
-        &backends.objects.address().to_string(),
-        &backends.tables.address().to_string(),
-    );
+    let clients = backends.clients();
     let events = events(&backends.queue).await;
 
     assert!(written.len() >= 135);
