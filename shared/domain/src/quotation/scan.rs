@@ -5,11 +5,13 @@ use rust_decimal::Decimal;
 
 use crate::figures::Month;
 
+mod marks;
 mod reading;
+mod surroundings;
 mod words;
 
 use reading::{dates, values};
-use words::{currency_codes, currency_word, ends_number, is_number_word, month_of, scale_word};
+use words::{ends_number, is_number_word};
 
 /// A number as a text has it.
 #[derive(Debug)]
@@ -252,145 +254,6 @@ impl Scanner<'_> {
         digits.iter().collect::<String>().parse().ok()
     }
 
-    /// Finds what marks a number, and from where to where number, sign and mark reach.
-    fn mark(&self, start: usize, end: usize) -> (usize, usize, Mark) {
-        let (first, money_before, glued_before) = self.mark_before(start);
-        let (last, after) = self.mark_after(end);
-        let mark = match (money_before, after) {
-            (Some(Mark::Money(codes)), None | Some(Mark::Plain)) => Mark::Money(codes),
-            // `US$5 USD` is one currency; `€5 %` is none.
-            (Some(Mark::Money(before)), Some(Mark::Money(after))) => Mark::Money(
-                if before.is_empty() || before.iter().any(|code| after.contains(code)) {
-                    after
-                } else {
-                    before
-                },
-            ),
-            (Some(Mark::Money(_)), Some(_)) | (_, Some(Mark::Unreadable)) => Mark::Unreadable,
-            (Some(quarter), _) => quarter,
-            (None, _) if glued_before => Mark::Unreadable,
-            (None, after) => after.unwrap_or(Mark::Plain),
-        };
-        (first, last, mark)
-    }
-
-    /// A sign, a currency symbol or code, or a `Q`, in front of a number. The last answer says
-    /// whether it sticks to other letters.
-    fn mark_before(&self, start: usize) -> (usize, Option<Mark>, bool) {
-        let first = self.signed(start);
-        let gap = usize::from(self.before(first) == Some(' '));
-        let symbol = self.before(first - gap).and_then(currency_codes);
-        if let Some(codes) = symbol {
-            let first = self.signed(first - gap - 1);
-            return (first, Some(Mark::Money(codes.to_vec())), false);
-        }
-        let letters = self.text.get(..first - gap).unwrap_or_default();
-        let length = letters
-            .iter()
-            .rev()
-            .take_while(|c| c.is_alphabetic())
-            .count();
-        let word_start = first - gap - length;
-        let word: String = letters.iter().skip(word_start).collect();
-        if let Some(code) = words::currency_code(&word) {
-            return (
-                self.signed(word_start),
-                Some(Mark::Money(vec![code])),
-                false,
-            );
-        }
-        if gap == 0 && matches!(word.as_str(), "Q" | "q") {
-            let quarter = self.text.get(start..start + 1).unwrap_or_default();
-            return match quarter {
-                [c @ '1'..='4'] if !self.at(start + 1).is_some_and(|c| c.is_ascii_digit()) => {
-                    let quarter = i8::try_from(u32::from(*c) - u32::from('0'));
-                    (word_start, quarter.ok().map(Mark::Quarter), true)
-                }
-                _ => (word_start, None, true),
-            };
-        }
-        let glued = gap == 0 && letters.last().is_some_and(|c| is_latin(*c));
-        (first, None, glued)
-    }
-
-    /// Steps back over a sign, which is one only where no number or word ends.
-    fn signed(&self, start: usize) -> usize {
-        match self.before(start) {
-            Some('+' | '-') if !self.before(start - 1).is_some_and(char::is_alphanumeric) => {
-                start - 1
-            }
-            _ => start,
-        }
-    }
-
-    /// A percent sign, currency, unit or thousand behind a number, and where it ends.
-    fn mark_after(&self, end: usize) -> (usize, Option<Mark>) {
-        let gap = usize::from(matches!(self.at(end), Some(' ' | '-')));
-        let from = end + gap;
-        match self.at(from) {
-            Some('%') => return (from + 1, Some(Mark::Percent)),
-            Some(c) if c == '‰' || words::is_myriad(c) => {
-                return (from + 1, Some(Mark::Unreadable));
-            }
-            Some(c) => {
-                // In `5 $3` the sign belongs to the 3.
-                let next_is_number = self.at(from + 1).is_some_and(|c| c.is_ascii_digit());
-                if let Some(codes) = currency_codes(c).filter(|_| !next_is_number) {
-                    return (from + 1, Some(Mark::Money(codes.to_vec())));
-                }
-            }
-            None => return (end, None),
-        }
-        if let Some((length, unit)) = self.unit(from) {
-            return (from + length, Some(Mark::Unit(unit)));
-        }
-        let rest = self.text.get(from..).unwrap_or_default();
-        if let Some(length) = words::percent_word(rest) {
-            return (from + length, Some(Mark::Percent));
-        }
-        let word_end = self.word_end(from);
-        let word: String = self
-            .text
-            .get(from..word_end)
-            .unwrap_or_default()
-            .iter()
-            .collect();
-        let lower = word.to_lowercase();
-        let mark = if let Some(code) = words::currency_code(&word) {
-            Mark::Money(vec![code])
-        } else if let Some(codes) = currency_word(&lower) {
-            Mark::Money(codes.to_vec())
-        } else if scale_word(&lower) {
-            Mark::Unreadable
-        } else if gap == 0 && matches!(lower.as_str(), "st" | "nd" | "rd" | "th") {
-            Mark::Plain
-        } else if gap == 0 && word.chars().next().is_some_and(is_latin) {
-            Mark::Unreadable
-        } else {
-            return (end, None);
-        };
-        (word_end, Some(mark))
-    }
-
-    /// The longest unit of the dossier that stands here as a word of its own.
-    fn unit(&self, from: usize) -> Option<(usize, String)> {
-        let here = |unit: &&&str| {
-            let mut length = 0;
-            let same = unit.chars().all(|c| {
-                let at = self.at(from + length);
-                length += 1;
-                at.is_some_and(|at| at.to_lowercase().eq(fold(c).to_lowercase()))
-            });
-            same && !self.at(from + length).is_some_and(char::is_alphanumeric)
-        };
-        let unit = self
-            .units
-            .iter()
-            .filter(here)
-            .max_by_key(|unit| unit.len())?;
-        Some((unit.chars().count(), (*unit).to_owned()))
-    }
-
     /// An English number in words where it claims a figure: `thirty percent`, `two million`.
     fn number_in_words(&self, start: usize, end: usize) -> Option<Written> {
         let word: String = self.text.get(start..end)?.iter().collect();
@@ -425,76 +288,10 @@ impl Scanner<'_> {
             months_nearby: self.months_beside(start, end),
         }
     }
-
-    /// Letters and digits, with `-`, `_`, `/` and `.` between them, in lower case.
-    fn word_around(&self, start: usize, end: usize) -> Vec<char> {
-        let joins = |c: char| matches!(c, '-' | '_' | '/' | '.');
-        let mut first = start;
-        while let Some(c) = self.before(first) {
-            let alphanumeric_before = self
-                .before(first.saturating_sub(1))
-                .is_some_and(char::is_alphanumeric);
-            if !(c.is_alphanumeric() || (joins(c) && alphanumeric_before)) {
-                break;
-            }
-            first -= 1;
-        }
-        let mut last = end;
-        while let Some(c) = self.at(last) {
-            let alphanumeric_after = self.at(last + 1).is_some_and(char::is_alphanumeric);
-            if !(c.is_alphanumeric() || (joins(c) && alphanumeric_after)) {
-                break;
-            }
-            last += 1;
-        }
-        let word = self.text.get(first..last).unwrap_or_default().iter();
-        word.flat_map(|c| c.to_lowercase()).collect()
-    }
-
-    /// Years within the characters a written date spans: `5 de noviembre de 2024`.
-    fn years_near(&self, start: usize, end: usize) -> Vec<i16> {
-        const REACH: usize = 20;
-        let mut years = Vec::new();
-        let last = self.text.len().min(end + REACH);
-        let mut at = start.saturating_sub(REACH);
-        while at < last {
-            let run_end = self.run(at, |c| c.is_ascii_digit());
-            let whole = !self.before(at).is_some_and(|c| c.is_ascii_digit());
-            if whole && run_end - at == 4 {
-                years.extend(self.integer(at, run_end));
-            }
-            at = run_end.max(at + 1);
-        }
-        years
-    }
-
-    /// English month names directly before or after: `November 5`, `5th of Nov.`.
-    fn months_beside(&self, start: usize, end: usize) -> Vec<i8> {
-        let words = |text: String| -> Vec<String> {
-            text.split(|c: char| !c.is_alphabetic())
-                .filter(|word| !matches!(*word, "" | "of" | "st" | "nd" | "rd" | "th"))
-                .map(str::to_owned)
-                .collect()
-        };
-        let lower = |chars: &[char]| chars.iter().collect::<String>().to_lowercase();
-        let before = words(lower(
-            self.text
-                .get(start.saturating_sub(12)..start)
-                .unwrap_or_default(),
-        ));
-        let to = self.text.len().min(end + 18);
-        let after = words(lower(self.text.get(end..to).unwrap_or_default()));
-        let beside = before.last().into_iter().chain(after.first());
-        beside.filter_map(|word| month_of(word)).collect()
-    }
 }
 
 fn digits(number: usize) -> Vec<char> {
     number.to_string().chars().collect()
-}
-
-fn is_latin(c: char) -> bool {
-    c.is_alphabetic() && c < '\u{250}'
 }
 
 /// Superscript and subscript digits belong to units and formulas: m², CO₂.
