@@ -1,17 +1,18 @@
 //! `/v1/api-keys`: makes, lists and revokes API keys.
 
 use api::auth::{API_KEY_PREFIX, Caller};
-use api::page::{Asked, Page, encode};
+use api::idempotency;
+use api::page::{Asked, Page, cut, encode, rows_for};
 use api::problem::Result;
 use api::request::{Json, Query};
 use axum::extract::Path;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use domain::principal::{Principal, Role};
 use domain::upload::expires_in;
 use domain::{Error, KeyId, Sha256};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::identity::ApiKeyItem;
+use store::api_key::ApiKeyItem;
 use utoipa::ToSchema;
 
 use crate::State;
@@ -79,24 +80,32 @@ impl From<ApiKeyItem> for ApiKeyView {
 }
 
 /// Makes an API key. Its secret is shown this once; only a hash of it is kept.
+///
+/// A request that is repeated with its Idempotency-Key makes no second key. It cannot be answered
+/// as the first one was, so it is refused and names the key that was made.
 #[utoipa::path(
     post,
     path = "/v1/api-keys",
     tag = "organize",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes sure that the request makes one key, however often it is sent")),
     request_body = CreateApiKey,
     responses(
         (status = 201, description = "The key, with its secret", body = NewApiKeyView),
+        (status = 409, description = "key_made: the request was made before; its answer alone had the secret"),
         (status = 413, description = "The body is too large"),
     )
 )]
 pub async fn create(
     axum::extract::State(state): axum::extract::State<State>,
     Caller(principal): Caller,
+    headers: HeaderMap,
     query: Query,
-    Json { value, .. }: Json<CreateApiKey>,
+    Json { value, bytes }: Json<CreateApiKey>,
 ) -> Result<(StatusCode, axum::Json<NewApiKeyView>)> {
     principal.require(Role::Admin)?;
     query.finish()?;
+    let repeatable =
+        idempotency::repeatable(&headers, &principal, &[b"POST /v1/api-keys", &bytes])?;
     let (store, workspace) = (state.store, principal.workspace.clone());
     let secret = store.ids.secret();
     let now = store.clock.now();
@@ -104,7 +113,9 @@ pub async fn create(
     let item = value.read(&principal, id, &secret, now)?;
     let key = format!("{API_KEY_PREFIX}{workspace}.{id}.{secret}");
     let kept = to_the_end(async move {
-        store.create_api_key(&workspace, &item).await?;
+        store
+            .create_api_key(&workspace, &item, repeatable.as_ref())
+            .await?;
         Ok(item)
     });
     let view = NewApiKeyView {
@@ -164,15 +175,14 @@ pub async fn list(
     principal.require(Role::Admin)?;
     let asked: Asked<KeyId> = Asked::from_query(&mut query)?;
     query.finish()?;
-    let keys = state.store.api_keys(&principal.workspace).await?;
-    let mut rest = keys
-        .into_iter()
-        .filter(|key| asked.cursor.is_none_or(|cursor| key.id > cursor))
-        .peekable();
-    let page: Vec<ApiKeyItem> = rest.by_ref().take(asked.limit).collect();
-    let last = page.last().filter(|_| rest.peek().is_some());
+    let page = state
+        .store
+        .api_keys(&principal.workspace, asked.cursor, rows_for(asked.limit))
+        .await?;
+    let (keys, more) = cut(page, asked.limit);
+    let last = keys.last().filter(|_| more);
     let next_cursor = last.map(|last| encode(&last.id)).transpose()?;
-    let items = page.into_iter().map(ApiKeyView::from).collect();
+    let items = keys.into_iter().map(ApiKeyView::from).collect();
     Ok(axum::Json(Page { items, next_cursor }))
 }
 

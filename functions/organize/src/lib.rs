@@ -13,6 +13,7 @@ pub mod change;
 pub mod delete;
 pub mod dossiers;
 pub mod folders;
+pub mod invitations;
 pub mod members;
 pub mod redrive;
 pub mod restore;
@@ -71,8 +72,11 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(redrive::redrive))
         .routes(routes!(api_keys::create, api_keys::list))
         .routes(routes!(api_keys::revoke))
-        .routes(routes!(members::set))
-        .routes(routes!(members::remove))
+        .routes(routes!(members::invite, members::list))
+        .routes(routes!(members::change, members::remove))
+        .routes(routes!(invitations::list))
+        .routes(routes!(invitations::accept))
+        .routes(routes!(invitations::decline))
 }
 
 /// The routes of this function, ready to be served.

@@ -1,4 +1,4 @@
-//! What answers are made of: entity tags and 304, pages, redirects.
+//! What answers are made of: entity tags and 304, redirects.
 
 use api::etag;
 use axum::body::Body;
@@ -36,19 +36,6 @@ fn respond(headers: &HeaderMap, tag: &str, body: Vec<u8>) -> Response {
 fn to_json<T: Serialize>(view: &T) -> Result<Vec<u8>> {
     serde_json::to_vec(view)
         .map_err(|error| Error::corrupt(format!("an answer cannot be written: {error}")))
-}
-
-/// How many rows to read for a page: one more, to know whether there is one more.
-pub(crate) fn rows_for(limit: usize) -> i32 {
-    i32::try_from(limit).unwrap_or(i32::MAX).saturating_add(1)
-}
-
-/// Cuts what was read down to a page, and says whether there is more.
-pub(crate) fn cut<T>(page: store::table::Page<T>, limit: usize) -> (Vec<T>, bool) {
-    let mut rows = page.rows;
-    let more = rows.len() > limit || page.next.is_some();
-    rows.truncate(limit);
-    (rows, more)
 }
 
 /// Sends the client to a signed URL.

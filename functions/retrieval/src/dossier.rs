@@ -1,7 +1,7 @@
 //! `GET /v1/dossiers/{id}` and its documents.
 
 use api::auth::Caller;
-use api::page::{Asked, Page, encode};
+use api::page::{Asked, Page, cut, encode, rows_for};
 use api::problem::Result;
 use api::request::Query;
 use api::view::dossier::{DocumentView, DossierView};
@@ -102,9 +102,9 @@ pub async fn documents(
     let (store, workspace) = (&state.store, &principal.workspace);
     store.dossier(workspace, id).await?;
     let after = asked.cursor.map(Member::from);
-    let rows = answer::rows_for(asked.limit);
+    let rows = rows_for(asked.limit);
     let page = store.members(workspace, id, after.as_ref(), rows).await?;
-    let (members, more) = answer::cut(page, asked.limit);
+    let (members, more) = cut(page, asked.limit);
     let last = members.last().filter(|_| more);
     let next_cursor = last
         .map(|last| {

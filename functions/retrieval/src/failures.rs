@@ -1,14 +1,14 @@
 //! `GET /v1/failures`: lists work that was given up.
 
 use api::auth::Caller;
-use api::page::{Asked, Page, encode};
+use api::page::{Asked, Page, cut, encode, rows_for};
 use api::problem::Result;
 use api::request::Query;
 use api::view::failure::FailedWorkView;
 use domain::WorkId;
 use domain::principal::Role;
 
-use crate::{State, answer};
+use crate::State;
 
 /// Lists work that was given up after its tries. `POST /v1/failures/{id}/redrive` has it done again.
 #[utoipa::path(
@@ -29,12 +29,12 @@ pub async fn list(
     principal.require(Role::Viewer)?;
     let asked: Asked<WorkId> = Asked::from_query(&mut query)?;
     query.finish()?;
-    let rows = answer::rows_for(asked.limit);
+    let rows = rows_for(asked.limit);
     let page = state
         .store
         .failures(&principal.workspace, asked.cursor, rows)
         .await?;
-    let (failures, more) = answer::cut(page, asked.limit);
+    let (failures, more) = cut(page, asked.limit);
     let last = failures.last().filter(|_| more);
     let next_cursor = last.map(|last| encode(&last.work.id)).transpose()?;
     let items = failures.into_iter().map(FailedWorkView::from).collect();

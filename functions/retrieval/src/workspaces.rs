@@ -1,10 +1,11 @@
 //! `GET /v1/workspaces`: where the caller has a role.
 
 use api::auth::Authenticator;
-use api::page::Page;
+use api::page::{Asked, Page, encode};
 use api::problem::Result;
 use api::request::Query;
 use axum::http::HeaderMap;
+use domain::WorkspaceId;
 use domain::principal::Role;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -21,20 +22,30 @@ pub struct WorkspaceView {
     role: Role,
 }
 
-/// Lists the workspaces in which the caller has a role, at most 100. None need be chosen for this.
+/// Lists the workspaces in which the caller has a role, by id. None need be chosen for this.
 #[utoipa::path(
     get,
     path = "/v1/workspaces",
     tag = "retrieval",
-    responses((status = 200, description = "The workspaces", body = Page<WorkspaceView>))
+    params(
+        ("limit" = Option<usize>, Query, description = "Most workspaces of a page, 1 to 100; 50 by default"),
+        ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
+    ),
+    responses((status = 200, description = "A page of workspaces", body = Page<WorkspaceView>))
 )]
 pub async fn list(
     axum::extract::State(authenticator): axum::extract::State<Authenticator>,
     headers: HeaderMap,
-    query: Query,
+    mut query: Query,
 ) -> Result<axum::Json<Page<WorkspaceView>>> {
-    let roles = authenticator.workspaces(&headers).await?;
+    // The cursor is the last workspace shown.
+    let asked: Asked<WorkspaceId> = Asked::from_query(&mut query)?;
     query.finish()?;
+    let (roles, more) = authenticator
+        .workspaces(&headers, asked.cursor.as_ref(), asked.limit)
+        .await?;
+    let last = roles.last().filter(|_| more);
+    let next_cursor = last.map(|last| encode(&last.workspace)).transpose()?;
     let items = roles
         .into_iter()
         .map(|item| WorkspaceView {
@@ -42,8 +53,5 @@ pub async fn list(
             role: item.role,
         })
         .collect();
-    Ok(axum::Json(Page {
-        items,
-        next_cursor: None,
-    }))
+    Ok(axum::Json(Page { items, next_cursor }))
 }

@@ -1,5 +1,8 @@
 //! Who calls: a JWT checked against its issuer's keys, or an API key checked against its hash.
 
+mod token;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts};
@@ -7,36 +10,20 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use domain::principal::{Identity, Principal, Role};
 use domain::{Error, KeyId, Result, Sha256, WorkspaceId};
-use jsonwebtoken::jwk::{Jwk, KeyAlgorithm};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::Deserialize;
 use store::Store;
-use store::identity::RoleItem;
+use store::role::RoleItem;
 
-use crate::jwks::Keys;
+use crate::page::rows_for;
 use crate::problem::Problem;
+use token::Claims;
+
+pub use token::Issuer;
 
 /// The header by which a principal with several workspaces chooses one.
 pub const WORKSPACE_HEADER: &str = "sheaf-workspace";
 
 /// Begins every API key, so that leak scanners know one.
 pub const API_KEY_PREFIX: &str = "sheaf_";
-
-/// How far a token's clock may be ahead of or behind ours, in seconds.
-const LEEWAY_S: i64 = 30;
-
-/// An issuer of tokens that is trusted to say who someone is.
-#[derive(Clone, Debug)]
-pub struct Issuer {
-    /// Its `iss`.
-    pub issuer: String,
-    /// The `aud` its tokens must have.
-    pub audience: String,
-    /// Its keys.
-    pub keys: Keys,
-    /// Whether its tokens may also say in which workspace and with which role (`workspace`, `role`).
-    pub trusted_with_roles: bool,
-}
 
 /// The first admin of a workspace, from the deployment's settings.
 #[derive(Clone, Debug)]
@@ -58,14 +45,12 @@ struct Inner {
     first_admin: Option<FirstAdmin>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Claims {
-    iss: String,
-    sub: String,
-    exp: i64,
-    nbf: Option<i64>,
-    workspace: Option<String>,
-    role: Option<String>,
+/// Who makes a request.
+struct Known {
+    identity: Identity,
+    /// The roles that credentials or the deployment's settings give. They stand above those of the
+    /// table, and the first above the others.
+    granted: Vec<RoleItem>,
 }
 
 impl Authenticator {
@@ -81,61 +66,73 @@ impl Authenticator {
     /// Tells who makes a request with these headers, in which workspace and with which role.
     ///
     /// # Errors
-    /// `Unauthenticated`; `Forbidden` when the principal has no role in the workspace it names.
+    /// `Unauthenticated`; `Forbidden` when the principal has no role in the workspace it names;
+    /// `Invalid` when it names none and has several.
     pub async fn principal(&self, headers: &HeaderMap) -> Result<Principal> {
-        let token = bearer(headers)?;
-        let chosen = chosen_workspace(headers)?;
-        match token.strip_prefix(API_KEY_PREFIX) {
-            Some(key) => self.by_api_key(key, chosen).await,
-            None => self.by_jwt(token, chosen).await,
-        }
+        let Known { identity, granted } = self.known(headers).await?;
+        let RoleItem { workspace, role } = match chosen_workspace(headers)? {
+            Some(workspace) => self.role_in(workspace, &identity, granted).await?,
+            None => match granted.into_iter().next() {
+                Some(first) => first,
+                None => self.only_role(&identity).await?,
+            },
+        };
+        Ok(Principal {
+            identity,
+            workspace,
+            role,
+        })
     }
 
-    /// Tells in which workspaces whoever makes a request has a role. None need be chosen for that.
+    /// Tells who makes a request with these headers. No workspace need be chosen for that.
     ///
     /// # Errors
     /// `Unauthenticated`.
-    pub async fn workspaces(&self, headers: &HeaderMap) -> Result<Vec<RoleItem>> {
-        let token = bearer(headers)?;
-        if let Some(key) = token.strip_prefix(API_KEY_PREFIX) {
-            let Principal {
-                workspace, role, ..
-            } = self.by_api_key(key, None).await?;
-            return Ok(vec![RoleItem { workspace, role }]);
-        }
-        let (issuer, claims) = self.verify(token).await?;
-        let identity = Identity::User {
-            issuer: claims.iss,
-            subject: claims.sub.clone(),
-        };
-        let mut roles = self.0.store.roles(&identity.pseudonym()).await?;
-        // What a trusted token or the deployment says stands above what the table says.
-        let mut above = Vec::new();
-        if issuer.trusted_with_roles
-            && let (Some(workspace), Some(role)) = (claims.workspace, claims.role)
-        {
-            let Principal {
-                workspace, role, ..
-            } = claimed(identity, &workspace, &role, None)?;
-            above.push(RoleItem { workspace, role });
-        }
-        if let Some(admin) = &self.0.first_admin
-            && admin.subject == claims.sub
-        {
-            above.push(RoleItem {
-                workspace: admin.workspace.clone(),
-                role: Role::Admin,
-            });
-        }
-        for item in above {
-            roles.retain(|role| role.workspace != item.workspace);
-            roles.push(item);
-        }
-        roles.sort_by(|a, b| a.workspace.cmp(&b.workspace));
-        Ok(roles)
+    pub async fn identity(&self, headers: &HeaderMap) -> Result<Identity> {
+        Ok(self.known(headers).await?.identity)
     }
 
-    async fn by_api_key(&self, key: &str, chosen: Option<WorkspaceId>) -> Result<Principal> {
+    /// Lists the workspaces after `after` in which whoever makes a request has a role, and says
+    /// whether there are more than `limit`. None need be chosen for that.
+    ///
+    /// # Errors
+    /// `Unauthenticated`.
+    pub async fn workspaces(
+        &self,
+        headers: &HeaderMap,
+        after: Option<&WorkspaceId>,
+        limit: usize,
+    ) -> Result<(Vec<RoleItem>, bool)> {
+        let Known { identity, granted } = self.known(headers).await?;
+        let pseudonym = identity.pseudonym();
+        let store = &self.0.store;
+        let page = store.roles(&pseudonym, after, rows_for(limit)).await?;
+        // Where a workspace comes twice, the last one put in stays.
+        let roles: BTreeMap<WorkspaceId, Role> = page
+            .rows
+            .into_iter()
+            .chain(granted.into_iter().rev())
+            .filter(|item| after.is_none_or(|after| item.workspace > *after))
+            .map(|item| (item.workspace, item.role))
+            .collect();
+        let more = roles.len() > limit;
+        let roles = roles
+            .into_iter()
+            .take(limit)
+            .map(|(workspace, role)| RoleItem { workspace, role })
+            .collect();
+        Ok((roles, more))
+    }
+
+    async fn known(&self, headers: &HeaderMap) -> Result<Known> {
+        let token = bearer(headers)?;
+        match token.strip_prefix(API_KEY_PREFIX) {
+            Some(key) => self.by_api_key(key).await,
+            None => self.by_jwt(token).await,
+        }
+    }
+
+    async fn by_api_key(&self, key: &str) -> Result<Known> {
         const REFUSED: Error = Error::Unauthenticated {
             detail: "the API key is unknown, revoked or expired",
         };
@@ -155,111 +152,69 @@ impl Authenticator {
         {
             return Err(REFUSED);
         }
-        if chosen.is_some_and(|chosen| chosen != workspace) {
-            return Err(no_role());
-        }
-        Ok(Principal {
+        Ok(Known {
             identity: Identity::Key(id),
-            workspace,
-            role: item.role,
+            granted: vec![RoleItem {
+                workspace,
+                role: item.role,
+            }],
         })
     }
 
-    async fn by_jwt(&self, token: &str, chosen: Option<WorkspaceId>) -> Result<Principal> {
-        let (issuer, claims) = self.verify(token).await?;
-        let identity = Identity::User {
-            issuer: claims.iss,
-            subject: claims.sub.clone(),
-        };
-        if issuer.trusted_with_roles
-            && let (Some(workspace), Some(role)) = (claims.workspace, claims.role)
-        {
-            return claimed(identity, &workspace, &role, chosen);
+    async fn by_jwt(&self, token: &str) -> Result<Known> {
+        let inner = &self.0;
+        let now = inner.store.clock.now();
+        let (issuer, claims) = token::verify(&inner.issuers, token, now).await?;
+        let mut granted = Vec::new();
+        if issuer.trusted_with_roles {
+            granted.extend(claimed(&claims)?);
         }
-        self.with_role(identity, &claims.sub, chosen).await
-    }
-
-    async fn verify(&self, token: &str) -> Result<(&Issuer, Claims)> {
-        const UNREADABLE: Error = Error::Unauthenticated {
-            detail: "the token cannot be read",
-        };
-        const REFUSED: Error = Error::Unauthenticated {
-            detail: "the token's signature, issuer or audience is not accepted here",
-        };
-        let header = jsonwebtoken::decode_header(token).map_err(|_| UNREADABLE)?;
-        // Only to choose the issuer: nothing is believed before the signature is checked.
-        let unchecked: Claims =
-            jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| UNREADABLE)?;
-        let issuer = self
-            .0
-            .issuers
-            .iter()
-            .find(|issuer| issuer.issuer == unchecked.iss)
-            .ok_or(REFUSED)?;
-        let key = issuer
-            .keys
-            .find(header.kid.as_deref())
-            .await?
-            .ok_or(REFUSED)?;
-        let algorithm = algorithm_of(&key, header.alg).ok_or(REFUSED)?;
-        let mut validation = Validation::new(algorithm);
-        validation.set_audience(&[&issuer.audience]);
-        validation.set_issuer(&[&issuer.issuer]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        // Checked below, by our own clock.
-        validation.validate_exp = false;
-        let decoding = DecodingKey::from_jwk(&key).map_err(|_| REFUSED)?;
-        let claims = jsonwebtoken::decode::<Claims>(token, &decoding, &validation)
-            .map_err(|_| REFUSED)?
-            .claims;
-        let now = self.0.store.clock.now().as_second();
-        if claims.exp.saturating_add(LEEWAY_S) <= now {
-            return Err(Error::Unauthenticated {
-                detail: "the token has expired: get a new one",
+        if let Some(admin) = &inner.first_admin
+            && admin.subject == claims.sub
+        {
+            granted.push(RoleItem {
+                workspace: admin.workspace.clone(),
+                role: Role::Admin,
             });
         }
-        if claims
-            .nbf
-            .is_some_and(|nbf| nbf > now.saturating_add(LEEWAY_S))
-        {
-            return Err(Error::Unauthenticated {
-                detail: "the token is not valid yet",
-            });
-        }
-        Ok((issuer, claims))
+        Ok(Known {
+            identity: Identity::User {
+                issuer: claims.iss,
+                subject: claims.sub,
+            },
+            granted,
+        })
     }
 
-    async fn with_role(
+    /// The role in a workspace that was chosen.
+    async fn role_in(
         &self,
-        identity: Identity,
-        subject: &str,
-        chosen: Option<WorkspaceId>,
-    ) -> Result<Principal> {
-        let pseudonym = identity.pseudonym();
-        let admin = self
-            .0
-            .first_admin
-            .as_ref()
-            .filter(|admin| admin.subject == subject)
-            .map(|admin| admin.workspace.clone());
-        let store = &self.0.store;
-        let workspace = match chosen.or(admin.clone()) {
-            Some(workspace) => workspace,
-            None => only_workspace(store.roles(&pseudonym).await?)?,
-        };
-        let role = if admin.as_ref() == Some(&workspace) {
-            Role::Admin
-        } else {
-            store
-                .role(&pseudonym, &workspace)
-                .await?
-                .ok_or_else(no_role)?
-        };
-        Ok(Principal {
-            identity,
+        workspace: WorkspaceId,
+        identity: &Identity,
+        granted: Vec<RoleItem>,
+    ) -> Result<RoleItem> {
+        if let Some(item) = granted.into_iter().find(|item| item.workspace == workspace) {
+            return Ok(item);
+        }
+        let role = self.0.store.role(&identity.pseudonym(), &workspace).await?;
+        Ok(RoleItem {
+            role: role.ok_or_else(no_role)?,
             workspace,
-            role,
         })
+    }
+
+    /// The role in the only workspace the principal has joined.
+    async fn only_role(&self, identity: &Identity) -> Result<RoleItem> {
+        let page = self.0.store.roles(&identity.pseudonym(), None, 2).await?;
+        let mut roles = page.rows.into_iter();
+        match (roles.next(), roles.next()) {
+            (Some(only), None) => Ok(only),
+            (None, _) => Err(no_role()),
+            (Some(_), Some(_)) => Err(Error::invalid(
+                "/Sheaf-Workspace",
+                "you belong to several workspaces: choose one with the Sheaf-Workspace header",
+            )),
+        }
     }
 }
 
@@ -282,37 +237,18 @@ fn chosen_workspace(headers: &HeaderMap) -> Result<Option<WorkspaceId>> {
         .transpose()
 }
 
-/// The role a trusted token claims.
-fn claimed(
-    identity: Identity,
-    workspace: &str,
-    role: &str,
-    chosen: Option<WorkspaceId>,
-) -> Result<Principal> {
+/// The role a trusted token claims, when it claims one.
+fn claimed(claims: &Claims) -> Result<Option<RoleItem>> {
     let refused = |_| Error::Unauthenticated {
         detail: "the token names no valid workspace or role",
     };
-    let workspace: WorkspaceId = workspace.parse().map_err(refused)?;
-    let role: Role = role.parse().map_err(refused)?;
-    if chosen.is_some_and(|chosen| chosen != workspace) {
-        return Err(no_role());
-    }
-    Ok(Principal {
-        identity,
-        workspace,
-        role,
-    })
-}
-
-fn only_workspace(mut roles: Vec<RoleItem>) -> Result<WorkspaceId> {
-    match roles.len() {
-        1 => Ok(roles.remove(0).workspace),
-        0 => Err(no_role()),
-        _ => Err(Error::invalid(
-            "/Sheaf-Workspace",
-            "you belong to several workspaces: choose one with the Sheaf-Workspace header",
-        )),
-    }
+    let (Some(workspace), Some(role)) = (&claims.workspace, &claims.role) else {
+        return Ok(None);
+    };
+    Ok(Some(RoleItem {
+        workspace: workspace.parse().map_err(refused)?,
+        role: role.parse().map_err(refused)?,
+    }))
 }
 
 /// The same answer for a workspace that is not there and for one of others.
@@ -320,24 +256,6 @@ fn no_role() -> Error {
     Error::Forbidden {
         detail: "you have no role in this workspace".to_owned(),
     }
-}
-
-/// The algorithm a key is for. A token's own word counts only among what the key can do, and never
-/// for keys that both sides share.
-fn algorithm_of(key: &Jwk, claimed: Algorithm) -> Option<Algorithm> {
-    let asymmetric = !matches!(
-        claimed,
-        Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512
-    );
-    let agrees = match key.common.key_algorithm {
-        Some(algorithm) => names(algorithm, claimed),
-        None => true,
-    };
-    (asymmetric && agrees).then_some(claimed)
-}
-
-fn names(algorithm: KeyAlgorithm, claimed: Algorithm) -> bool {
-    algorithm.to_string() == format!("{claimed:?}")
 }
 
 /// The principal of a request, as an argument of a handler.

@@ -56,6 +56,19 @@ impl<C: DeserializeOwned> Asked<C> {
     }
 }
 
+/// How many rows to read for a page: one more, to know whether there is one more.
+pub fn rows_for(limit: usize) -> i32 {
+    i32::try_from(limit).unwrap_or(i32::MAX).saturating_add(1)
+}
+
+/// Cuts what was read down to a page, and says whether there is more.
+pub fn cut<T>(page: store::table::Page<T>, limit: usize) -> (Vec<T>, bool) {
+    let mut rows = page.rows;
+    let more = rows.len() > limit || page.next.is_some();
+    rows.truncate(limit);
+    (rows, more)
+}
+
 /// Writes a cursor.
 ///
 /// # Errors

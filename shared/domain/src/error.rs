@@ -22,6 +22,8 @@ pub enum Kind {
     File,
     /// A folder.
     Folder,
+    /// An invitation to a workspace.
+    Invitation,
     /// A membership of a workspace.
     Member,
     /// A part of a multipart upload.
@@ -52,6 +54,7 @@ impl Kind {
             Self::Failure => "failure",
             Self::File => "file",
             Self::Folder => "folder",
+            Self::Invitation => "invitation",
             Self::Member => "member",
             Self::Part => "part",
             Self::Receipt => "receipt",

@@ -1,7 +1,8 @@
-//! Requests that may be repeated: the key a client gave, and the upload the first request began.
+//! Requests that may be repeated: the key a client gave, and what the first request made.
 
-use domain::{Error, Result, Sha256, UploadId, WorkspaceId};
+use domain::{Error, Result, Sha256, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
@@ -23,23 +24,24 @@ pub struct Repeatable {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct IdempotencyItem {
+struct IdempotencyItem<T> {
     request: Sha256,
-    upload: UploadId,
+    /// The id of what was made. The request names its route, so one kind is never read as another.
+    made: T,
     /// When DynamoDB may remove the row, in seconds since 1970.
     forget_at: i64,
 }
 
-/// Remembers which upload a request began. Holds when the key is new.
-pub(crate) fn remember(
+/// Remembers what a request made, by its id. Holds when the key is new.
+pub(crate) fn remember<T: Serialize>(
     workspace: &WorkspaceId,
     repeatable: &Repeatable,
-    upload: UploadId,
+    made: T,
     now: Timestamp,
 ) -> Result<Write> {
     let item = IdempotencyItem {
         request: repeatable.request,
-        upload,
+        made,
         forget_at: now
             .checked_add(REMEMBERED_FOR)
             .unwrap_or(Timestamp::MAX)
@@ -58,17 +60,17 @@ pub(crate) fn remember(
 }
 
 impl Store {
-    /// Returns the upload that the first request with this key began.
+    /// Returns the id of what the first request with this key made.
     ///
     /// # Errors
     /// `Invalid` when the first request asked for something else.
-    pub async fn made_before(
+    pub async fn made_before<T: DeserializeOwned>(
         &self,
         workspace: &WorkspaceId,
         repeatable: &Repeatable,
-    ) -> Result<UploadId> {
+    ) -> Result<T> {
         let key = Key::idempotency(workspace, &repeatable.principal, repeatable.key);
-        let item: IdempotencyItem = self
+        let item: IdempotencyItem<T> = self
             .table
             .get(key)
             .await?
@@ -79,6 +81,6 @@ impl Store {
                 "this Idempotency-Key was used for another request: use a new one",
             ));
         }
-        Ok(item.upload)
+        Ok(item.made)
     }
 }

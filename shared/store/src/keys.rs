@@ -23,10 +23,12 @@
 //! | posted dossier | `W#{workspace}#P#{type}:{tag}` | `S#{dossier}` | the dossiers a file may belong to |
 //! | receipt | `W#{workspace}#R` | `{receipt}` | by id |
 //! | API key | `W#{workspace}#K` | `{key}` | by id; all keys of a workspace |
-//! | membership of a principal | `P#{principal}` | the workspace | the workspaces of a principal |
+//! | person | `W#{workspace}#M` | the principal | the members of a workspace, and who is invited |
+//! | role | `P#{principal}` | the workspace | what a principal may do where |
+//! | invitation | `P#{principal}#I` | the workspace | the workspaces that a principal may join |
 //! | reconciler | `S#reconciler` | `A` | how far the reconciler has come |
 //!
-//! Only the last two do not begin with the workspace: the one tells a principal's workspaces, the
+//! Only the last three do not begin with the workspace: two tell a principal's workspaces, the
 //! other is of the whole deployment.
 //!
 //! | index | `{name}_pk` | `{name}_sk` | asked for |
@@ -214,9 +216,19 @@ impl Key {
         Self::new(api_keys_partition(workspace), key.to_string())
     }
 
+    /// A member of a workspace, or someone invited, by pseudonym.
+    pub fn person(workspace: &WorkspaceId, principal: &str) -> Self {
+        Self::new(people_partition(workspace), principal)
+    }
+
     /// The role of a principal, by pseudonym, in a workspace.
     pub fn role(principal: &str, workspace: &WorkspaceId) -> Self {
         Self::new(roles_partition(principal), workspace.as_str())
+    }
+
+    /// The invitation of a principal, by pseudonym, to a workspace.
+    pub fn invitation(principal: &str, workspace: &WorkspaceId) -> Self {
+        Self::new(invitations_partition(principal), workspace.as_str())
     }
 
     /// How far the reconciler has come.
@@ -291,6 +303,16 @@ pub fn api_keys_partition(workspace: &WorkspaceId) -> String {
 /// The partition of a principal's roles.
 pub fn roles_partition(principal: &str) -> String {
     format!("P#{principal}")
+}
+
+/// The partition of a principal's invitations.
+pub fn invitations_partition(principal: &str) -> String {
+    format!("P#{principal}#I")
+}
+
+/// The partition of a workspace's members and of those invited.
+pub fn people_partition(workspace: &WorkspaceId) -> String {
+    format!("W#{workspace}#M")
 }
 
 /// The key of a row in an index.

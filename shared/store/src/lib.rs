@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 pub mod access;
+pub mod api_key;
 pub mod blob;
 pub mod commit;
 pub mod connect;
@@ -17,7 +18,6 @@ pub mod file;
 pub mod finish;
 pub mod folder;
 pub mod idempotency;
-pub mod identity;
 pub mod keys;
 pub mod listing;
 pub mod membership;
@@ -26,6 +26,7 @@ pub mod queue;
 pub mod quota;
 pub mod receipt;
 pub mod reconcile;
+pub mod role;
 pub mod table;
 pub mod upload;
 pub mod work;

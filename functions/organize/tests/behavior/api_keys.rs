@@ -1,6 +1,7 @@
 //! API keys.
 
 use domain::principal::Role;
+use http::Method;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use testkit::{Client, Sheaf};
@@ -75,6 +76,37 @@ async fn keys_are_listed_without_their_secrets() {
         each(&other, "/v1/api-keys", "id").await,
         Vec::<String>::new()
     );
+}
+
+#[tokio::test]
+async fn repeated_request_makes_one_key_and_names_it() {
+    let sheaf = Sheaf::start().await;
+    let admin = sheaf.admin();
+    let ask = async |name: &str| {
+        let body = json!({"name": name, "role": "viewer"}).to_string();
+        let headers = [
+            ("content-type", "application/json"),
+            ("idempotency-key", "one"),
+        ];
+        admin
+            .send(Method::POST, "/v1/api-keys", &headers, body)
+            .await
+    };
+
+    let (first, second) = futures::join!(ask("nightly"), ask("nightly"));
+    let again = ask("nightly").await.expect(409);
+    let other = ask("weekly").await.expect(422);
+
+    let mut answers = [first, second];
+    answers.sort_by_key(|answer| answer.status);
+    let [made, repeated] = answers.map(|answer| (answer.status.as_u16(), answer));
+    assert_eq!((made.0, repeated.0), (201, 409));
+    let id = made.1.json()["id"].as_str().unwrap().to_owned();
+    let detail = again.json()["detail"].as_str().unwrap().to_owned();
+    assert_eq!(again.code(), "key_made");
+    assert!(detail.contains(&id), "{detail}");
+    assert_eq!(other.json()["errors"][0]["pointer"], "/Idempotency-Key");
+    assert_eq!(each(&admin, "/v1/api-keys", "id").await, [id]);
 }
 
 #[tokio::test]

@@ -10,16 +10,38 @@ mod change;
 mod delete;
 mod dossiers;
 mod folders;
+mod invitations;
 mod members;
 mod retry;
 mod trash;
 
-use serde_json::Value;
-use testkit::Client;
+use serde_json::{Value, json};
+use testkit::{Client, Sheaf};
 
 /// The route of a file.
 fn route(file: &Value) -> String {
     format!("/v1/files/{}", file["id"].as_str().unwrap())
+}
+
+/// Someone of the local issuer, with the claims that say where they come from: none for null.
+fn person(sheaf: &Sheaf, subject: &str, workspace: &Value) -> Client {
+    let claims = json!({
+        "iss": embedded::secrets::ISSUER, "aud": embedded::secrets::AUDIENCE, "sub": subject,
+        "exp": 4_000_000_000_i64, "workspace": workspace, "role": "editor",
+    });
+    let token = sheaf.server.stack.secrets.sign_claims(&claims).unwrap();
+    sheaf.admin().with_token(&token)
+}
+
+/// Whom an admin invites to have that [`person`] in the workspace.
+fn member(subject: &str, role: &str) -> Value {
+    json!({"issuer": embedded::secrets::ISSUER, "subject": subject, "role": role})
+}
+
+/// Has a person accept the invitation to a workspace.
+async fn accept(person: &Client, workspace: &str) -> Value {
+    let route = format!("/v1/invitations/{workspace}/accept");
+    person.post(&route, &Value::Null).await.expect(200).json()
 }
 
 /// A text field of each item of a list.
