@@ -95,6 +95,8 @@ pub async fn list(
     };
     let next = listing.read(place, asked.cursor).await?;
     let next_cursor = next.as_ref().map(encode).transpose()?;
+    let folders = listing.found.iter().map(|file| file.folder).collect();
+    listing.paths.read(&folders).await?;
     let mut items = Vec::with_capacity(listing.found.len());
     for file in listing.found {
         let folder = listing.paths.of(file.folder).await?;
@@ -266,6 +268,10 @@ impl Listing<'_> {
                 .store
                 .list_files(self.workspace, order, at.as_ref(), INDEX_PAGE)
                 .await?;
+            if let Place::Folder(_, Way::TreeTimes) = place {
+                let folders = page.files.iter().map(|(_, file)| file.folder).collect();
+                self.paths.read(&folders).await?;
+            }
             for (position, file) in page.files {
                 if self.found.len() == self.limit {
                     return Ok(at);
