@@ -145,9 +145,13 @@ fn show_months(unit: &str, series: &Series, paint: Paint) -> String {
 fn show_gaps(gaps: &[Gap]) -> String {
     let mut text = String::new();
     for gap in gaps {
-        let months = human::count(gap.months, "month", "months");
         let (first, last) = (clean(&gap.first), clean(&gap.last));
-        let _ = writeln!(text, "  no documents from {first} to {last} ({months})");
+        let _ = if first == last {
+            writeln!(text, "  no documents in {first}")
+        } else {
+            let months = human::count(gap.months, "month", "months");
+            writeln!(text, "  no documents from {first} to {last} ({months})")
+        };
     }
     if text.is_empty() {
         text
@@ -232,6 +236,20 @@ mod tests {
         });
 
         insta::assert_snapshot!(show(&letters, &plain_output()));
+    }
+
+    #[test]
+    fn gap_of_one_month_names_it_once() {
+        let gap = |first: &str, last: &str, months| Gap {
+            first: first.to_owned(),
+            last: last.to_owned(),
+            months,
+        };
+
+        assert_eq!(
+            show_gaps(&[gap("2024-02", "2024-02", 1), gap("2024-04", "2024-05", 2)]),
+            "\n  no documents in 2024-02\n  no documents from 2024-04 to 2024-05 (2 months)\n"
+        );
     }
 
     #[test]
