@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use clap::{Args, Parser};
+use clap::{Args, Parser, ValueEnum};
 use reqwest::Url;
 
 use crate::commands::Command;
@@ -123,6 +123,28 @@ impl PageArguments {
     /// How many to ask for at once; to follow the pages, as many as the API gives.
     pub(crate) fn size(self) -> Option<u32> {
         if self.all { Some(100) } else { self.limit }
+    }
+}
+
+/// What a key or a member may do.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Role {
+    /// Everything
+    Admin,
+    /// Stores, changes and deletes files
+    Editor,
+    /// Reads the workspace
+    Viewer,
+}
+
+impl Role {
+    /// The word of the API.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Editor => "editor",
+            Self::Viewer => "viewer",
+        }
     }
 }
 

@@ -8,8 +8,10 @@ mod dossiers;
 mod failures;
 mod generate;
 mod get;
+mod invitations;
 mod keys;
 mod ls;
+mod members;
 mod outcomes;
 mod put;
 mod rm;
@@ -42,6 +44,8 @@ pub(crate) enum Command {
     Dossier(dossier::Arguments),
     Failures(failures::Arguments),
     Keys(keys::Arguments),
+    Members(members::Arguments),
+    Invitations(invitations::Arguments),
 }
 
 /// What every command is given.
@@ -75,5 +79,7 @@ pub(crate) async fn run(command: Command, context: &Context<'_>) -> Result<()> {
         Command::Dossier(arguments) => dossier::run(&arguments, context).await,
         Command::Failures(arguments) => failures::run(&arguments, context).await,
         Command::Keys(arguments) => keys::run(&arguments, context).await,
+        Command::Members(arguments) => members::run(&arguments, context).await,
+        Command::Invitations(arguments) => invitations::run(&arguments, context).await,
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::Context;
-use crate::arguments::PageArguments;
+use crate::arguments::{PageArguments, Role};
 use crate::call::Call;
 use crate::duration;
 use crate::error::Result;
@@ -41,26 +41,6 @@ enum Action {
         /// The id of the key
         id: String,
     },
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Role {
-    /// Everything
-    Admin,
-    /// Stores, changes and deletes files
-    Editor,
-    /// Reads the workspace
-    Viewer,
-}
-
-impl Role {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Editor => "editor",
-            Self::Viewer => "viewer",
-        }
-    }
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<()> {

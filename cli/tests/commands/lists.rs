@@ -171,6 +171,61 @@ async fn keys_are_made_listed_and_revoked() {
 }
 
 #[tokio::test]
+async fn members_are_invited_listed_and_removed() {
+    let invite = async || axum::Json(json!({"id": "m-1", "role": "editor", "state": "invited"}));
+    let list = async || {
+        let member = json!({"id": "m-1", "role": "editor", "state": "joined"});
+        axum::Json(json!({"items": [member], "next_cursor": null}))
+    };
+    let remove = async || axum::http::StatusCode::NO_CONTENT;
+    let routes = Router::new()
+        .route("/v1/members", post(invite).get(list))
+        .route("/v1/members/m-1", delete(remove));
+    let server = Server::start(routes).await;
+
+    let invited = server
+        .run(&[
+            "members", "invite", "ann", "--issuer", "i", "--role", "editor",
+        ])
+        .await;
+    let listed = server.run(&["members", "list"]).await;
+    let removed = server.run(&["members", "remove", "m-1"]).await;
+
+    invited.assert_success();
+    assert!(invited.stderr.contains("until they accept"), "{invited:?}");
+    assert_eq!(
+        server.seen()[0].json(),
+        json!({"issuer": "i", "subject": "ann", "role": "editor"})
+    );
+    assert!(listed.stdout.contains("joined  editor"), "{listed:?}");
+    removed.assert_success();
+}
+
+#[tokio::test]
+async fn invitations_are_listed_accepted_and_declined() {
+    let list = async || {
+        let invitation = json!({"workspace": "acme", "role": "editor"});
+        axum::Json(json!({"items": [invitation], "next_cursor": null}))
+    };
+    let accept = async || axum::Json(json!({"workspace": "acme", "role": "editor"}));
+    let decline = async || axum::http::StatusCode::NO_CONTENT;
+    let routes = Router::new()
+        .route("/v1/invitations", get(list))
+        .route("/v1/invitations/acme/accept", post(accept))
+        .route("/v1/invitations/other", delete(decline));
+    let server = Server::start(routes).await;
+
+    let listed = server.run(&["invitations"]).await;
+    let accepted = server.run(&["invitations", "accept", "acme"]).await;
+    let declined = server.run(&["invitations", "decline", "other"]).await;
+
+    assert!(listed.stdout.contains("acme       editor"), "{listed:?}");
+    accepted.assert_success();
+    assert!(accepted.stderr.contains("member of acme"), "{accepted:?}");
+    declined.assert_success();
+}
+
+#[tokio::test]
 async fn reader_that_stops_early_is_no_failure() {
     let list = async || {
         let items: Vec<_> = (0..5_000).map(|_| file(json!({}))).collect();
