@@ -1,5 +1,6 @@
 //! Finds the template that is asked for and renders it.
 
+use api::finish::broken_off;
 use domain::{Error, Kind, Result};
 use render::{Catalog, Limits, Rendered, Template};
 use serde_json::Value;
@@ -31,7 +32,7 @@ impl Recipe {
             tokio::task::spawn_blocking(move || template.render(&self.parameters, format, &limits));
         let rendered = rendering
             .await
-            .map_err(|error| Error::dependency("rendering a template", error))?;
+            .map_err(|error| broken_off("rendering a template", error))?;
         Ok(rendered?)
     }
 }

@@ -16,7 +16,7 @@ use store::api_key::ApiKeyItem;
 use utoipa::ToSchema;
 
 use crate::State;
-use crate::finish::to_the_end;
+use api::finish::to_the_end;
 
 /// Longest name of a key, in characters: a label, not a sentence.
 const MAX_NAME_CHARS: usize = 100;

@@ -20,8 +20,8 @@ use store::organize::{Edit, FileChange};
 use utoipa::ToSchema;
 
 use crate::body::{document_type, edit};
-use crate::finish::to_the_end;
 use crate::{State, answer};
+use api::finish::to_the_end;
 
 /// What is to be changed of a file; what is left out stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -16,8 +16,8 @@ use serde::Serialize;
 use store::Store;
 use utoipa::ToSchema;
 
-use crate::finish::to_the_end;
 use crate::{State, answer};
+use api::finish::to_the_end;
 
 /// What a deletion answers with.
 #[derive(Debug, Serialize, ToSchema)]

@@ -13,8 +13,8 @@ use domain::tag::Tags;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::finish::to_the_end;
 use crate::{State, answer, body};
+use api::finish::to_the_end;
 
 /// Which dossier is asked for.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -14,7 +14,7 @@ use store::Store;
 use utoipa::ToSchema;
 
 use crate::State;
-use crate::finish::to_the_end;
+use api::finish::to_the_end;
 
 /// A folder to be made: by its path, or by its name and the folder it is to be in.
 #[derive(Debug, Deserialize, ToSchema)]

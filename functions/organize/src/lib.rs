@@ -21,7 +21,6 @@ pub mod retry;
 
 mod answer;
 mod body;
-mod finish;
 
 use api::auth::Authenticator;
 use axum::extract::FromRef;

@@ -15,7 +15,7 @@ use store::role::PersonItem;
 use utoipa::ToSchema;
 
 use crate::State;
-use crate::finish::to_the_end;
+use api::finish::to_the_end;
 
 /// Longest issuer or subject, in bytes. Source: a `sub` of `OpenID` Connect is at most 255.
 const MAX_BYTES: usize = 255;

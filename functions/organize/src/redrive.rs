@@ -10,7 +10,7 @@ use domain::WorkId;
 use domain::principal::Role;
 
 use crate::State;
-use crate::finish::to_the_end;
+use api::finish::to_the_end;
 
 /// Has work that was given up done again. What is about a file begins with reading the file.
 #[utoipa::path(

@@ -11,8 +11,8 @@ use domain::principal::Role;
 use domain::{Error, FileId};
 use store::organize::OnTaken;
 
-use crate::finish::to_the_end;
 use crate::{State, answer};
+use api::finish::to_the_end;
 
 /// Takes a file out of the trash, into the folder and under the name it had.
 ///

@@ -10,8 +10,8 @@ use axum::response::Response;
 use domain::FileId;
 use domain::principal::Role;
 
-use crate::finish::to_the_end;
 use crate::{State, answer};
+use api::finish::to_the_end;
 
 /// Has a file that failed go through the document pipeline again, from the start.
 #[utoipa::path(

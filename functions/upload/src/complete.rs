@@ -1,6 +1,7 @@
 //! `POST /v1/uploads/{id}/complete`: the bytes are in S3, make them a file.
 
 use api::auth::Caller;
+use api::finish::to_the_end;
 use api::problem::Result;
 use api::request::Json;
 use api::view::file::FileView;
@@ -8,7 +9,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use domain::principal::Role;
 use domain::upload::UploadState;
-use domain::{Error, UploadId, WorkspaceId};
+use domain::{UploadId, WorkspaceId};
 use serde::Deserialize;
 use store::finish::Given;
 use utoipa::ToSchema;
@@ -67,13 +68,8 @@ pub async fn complete(
             etag: part.etag,
         })
         .collect();
-    // In a task of its own: a client that hangs up does not stop half-way what has begun.
-    let workspace = principal.workspace.clone();
-    let finished = tokio::spawn(async move { finish(&state, &workspace, id, given).await });
-    let response = finished
-        .await
-        .map_err(|error| Error::dependency("finishing an upload", error))??;
-    Ok(response)
+    let workspace = principal.workspace;
+    Ok(to_the_end(async move { finish(&state, &workspace, id, given).await }).await?)
 }
 
 async fn finish(

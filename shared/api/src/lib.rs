@@ -6,6 +6,7 @@ pub mod auth;
 pub mod delivery;
 pub mod dossier;
 pub mod etag;
+pub mod finish;
 pub mod idempotency;
 pub mod intent;
 pub mod jwks;

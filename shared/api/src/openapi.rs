@@ -11,13 +11,20 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::problem::ProblemView;
 
 /// Statuses that any route can answer with, and when.
-const COMMON: [(&str, &str); 6] = [
+const COMMON: [(&str, &str); 7] = [
     ("400", "The request cannot be read"),
     ("401", "No credentials, or ones that do not hold"),
     ("403", "The role does not allow this"),
     ("422", "A field or parameter breaks a rule"),
+    (
+        "429",
+        "Someone else changes the same: try again after Retry-After",
+    ),
     ("500", "Something of ours failed"),
-    ("503", "Busy or unavailable: try again after Retry-After"),
+    (
+        "503",
+        "A service is unavailable: try again after Retry-After",
+    ),
 ];
 
 /// Completes a document: its title, how to authenticate, and the problems every route can answer.

@@ -192,13 +192,13 @@ impl From<Error> for Problem {
                 "quota_exceeded",
                 "Quota exceeded",
             ),
-            Error::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
+            Error::Busy { .. } => (StatusCode::TOO_MANY_REQUESTS, "busy", "Busy"),
             Error::Dependency { .. } => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
                 "A service is unavailable",
             ),
-            Error::Corrupt { .. } => (
+            Error::Corrupt { .. } | Error::Panicked { .. } => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal",
                 "Internal error",
@@ -212,7 +212,7 @@ impl From<Error> for Problem {
                 problem.retry_after = Some(Duration::from_secs(1));
                 problem.cause = Some(Arc::new(error));
             }
-            Error::Corrupt { .. } => {
+            Error::Corrupt { .. } | Error::Panicked { .. } => {
                 "something of ours failed; the request's id finds it in the logs"
                     .clone_into(&mut problem.detail);
                 problem.cause = Some(Arc::new(error));
@@ -239,5 +239,32 @@ impl IntoResponse for Problem {
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_race_asks_to_come_again_and_a_failed_service_too() {
+        let busy = Error::Busy {
+            detail: "the file was changed by someone else: try again".to_owned(),
+            retry_after: Duration::from_secs(1),
+        };
+        let down = Error::dependency("reading a row", "no route to host");
+        for (error, status) in [(busy, 429), (down, 503)] {
+            let response = Problem::from(error).write("request");
+            assert_eq!(response.status().as_u16(), status);
+            assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        }
+    }
+
+    #[test]
+    fn a_defect_is_told_to_the_log_and_not_to_the_client() {
+        let problem = Problem::from(Error::panicked("making a change", "index out of bounds"));
+        assert_eq!(problem.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!problem.detail.contains("change"), "{}", problem.detail);
+        assert!(matches!(problem.cause(), Some(Error::Panicked { .. })));
     }
 }

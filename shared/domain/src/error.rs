@@ -185,6 +185,15 @@ pub enum Error {
         /// What was read and what was expected.
         detail: String,
     },
+    /// Code of ours broke off in the middle: a defect.
+    #[error("{action} broke off")]
+    Panicked {
+        /// What was being done, such as `making a change`.
+        action: &'static str,
+        /// The panic, for the log and never for the client.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 /// Whether the same call may succeed when it is made again.
@@ -245,6 +254,17 @@ impl Error {
         }
     }
 
+    /// Code of ours broke off in the middle.
+    pub fn panicked(
+        action: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Panicked {
+            action,
+            source: source.into(),
+        }
+    }
+
     /// Says whether the same call may succeed when it is made again.
     pub const fn retry(&self) -> Retry {
         match self {
@@ -262,7 +282,8 @@ impl Error {
             | Self::TooLarge { .. }
             | Self::RefusedType { .. }
             | Self::QuotaExceeded { .. }
-            | Self::Corrupt { .. } => Retry::Never,
+            | Self::Corrupt { .. }
+            | Self::Panicked { .. } => Retry::Never,
         }
     }
 }
