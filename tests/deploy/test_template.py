@@ -308,7 +308,7 @@ def test_bucket_tells_the_ingest_queue_of_what_others_write(template):
         assert rule["Name"] == "prefix"
         told[rule["Value"]] = (notification["Event"], referred(notification["Queue"]))
     prefixes = [
-        source.constant("shared/store/src/blob.rs", rf'{name}_PREFIX: &str = "([^"]+)"')
+        source.constant("shared/store/src/blob/key.rs", rf'{name}_PREFIX: &str = "([^"]+)"')
         for name in ("PRESIGNED", "INBOX")
     ]
     assert told == {prefix: ("s3:ObjectCreated:*", "IngestQueue") for prefix in prefixes}

@@ -132,11 +132,12 @@ async fn commit(
 ) -> Result<File> {
     let store = &state.store;
     let to = ObjectKey::Blob(workspace.clone(), upload.blob);
-    store.blobs.copy(from, etag, &to).await?;
+    let content_type = upload.content_type.clone().unwrap_or_default();
+    store.blobs.copy(from, etag, &to, &content_type).await?;
     let content = Content {
         blob: upload.blob,
         size_bytes: upload.size_bytes,
-        content_type: upload.content_type.clone().unwrap_or_default(),
+        content_type,
         sha256: None,
         promised_sha256: None,
     };

@@ -141,7 +141,7 @@ async fn an_object_that_was_written_again_is_neither_copied_nor_removed() {
         .await
         .unwrap();
 
-    let copied = blobs.copy(&from, &seen, &to).await;
+    let copied = blobs.copy(&from, &seen, &to, "text/plain").await;
     blobs.delete_unchanged(&from, &seen).await.unwrap();
 
     assert!(matches!(copied, Err(Error::Busy { .. })), "{copied:?}");
@@ -149,7 +149,7 @@ async fn an_object_that_was_written_again_is_neither_copied_nor_removed() {
     assert_eq!(blobs.read(&from).await.unwrap(), "two");
     // One that is as it was seen is copied and removed.
     let seen = blobs.head(&from).await.unwrap().unwrap().etag;
-    blobs.copy(&from, &seen, &to).await.unwrap();
+    blobs.copy(&from, &seen, &to, "text/plain").await.unwrap();
     blobs.delete_unchanged(&from, &seen).await.unwrap();
     blobs.delete_unchanged(&from, &seen).await.unwrap();
     assert_eq!(blobs.head(&from).await.unwrap(), None);
