@@ -1,25 +1,24 @@
 //! `POST /v1/generations`: makes a file from a template.
 
 use api::auth::Caller;
+use api::finish::to_the_end;
 use api::idempotency;
 use api::intent::Words;
 use api::problem::Result;
 use api::request::{Json, Query};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use bytes::Bytes;
-use domain::file::{Content, Origin, Writer};
+use domain::file::{Origin, Writer};
 use domain::principal::{Principal, Role};
-use domain::upload::{Intent, Plan, Upload, UploadState};
-use domain::{Error, Retry, Sha256, WorkspaceId};
+use domain::upload::{Intent, Plan};
+use domain::{Error, Sha256};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use render::{Limits, Rendered};
 use serde::Deserialize;
 use serde_json::Value;
-use store::Store;
-use store::blob::ObjectKey;
-use store::upload::{Beginning, Begun};
+use store::direct::Stored;
+use store::upload::Beginning;
 use utoipa::ToSchema;
 
 use crate::answer::GenerationView;
@@ -112,16 +111,18 @@ pub async fn generate(
         lifetime: SESSION_LIFETIME,
         repeatable,
     };
-    // In a task of its own: a client that hangs up does not stop half-way what has begun.
-    let workspace = principal.workspace;
-    let store = state.store;
-    let stored = tokio::spawn(async move {
-        store_file(&store, &workspace, beginning, rendered.bytes.into()).await
+    let (store, workspace) = (state.store, principal.workspace);
+    let stored = to_the_end(async move {
+        let bytes = rendered.bytes.into();
+        let stored = store.store_bytes(&workspace, beginning, bytes, Origin::Generated);
+        match stored.await? {
+            Stored::Now(file) => answer::created(&store, &workspace, *file).await,
+            Stored::Before { file, version } => {
+                answer::again(&store, &workspace, file, version).await
+            }
+        }
     });
-    let response = stored
-        .await
-        .map_err(|error| Error::dependency("storing a file", error))??;
-    Ok(response)
+    Ok(stored.await?)
 }
 
 /// Reads what the file is to be. One without a name gets a free one.
@@ -152,66 +153,6 @@ fn intent(
 fn made_name(rendered: &Rendered, now: Timestamp) -> String {
     let day = now.to_zoned(TimeZone::UTC).date();
     format!("{}_{day}.{}", rendered.file_name_stem, rendered.extension)
-}
-
-async fn store_file(
-    store: &Store,
-    workspace: &WorkspaceId,
-    beginning: Beginning,
-    bytes: Bytes,
-) -> domain::Result<Response> {
-    let is_repeatable = beginning.repeatable.is_some();
-    let sha256 = beginning.sha256;
-    let upload = match store.begin_upload(workspace, beginning).await? {
-        Begun::New(upload) => upload,
-        Begun::Before(upload) => match upload.state {
-            UploadState::Committed { file, version } => {
-                return answer::again(store, workspace, file, version).await;
-            }
-            UploadState::Aborted => return Err(store::commit::aborted()),
-            // The first request stopped half-way; the same bytes go to the same place.
-            UploadState::Open if upload.sha256 == sha256 => upload,
-            UploadState::Open => {
-                return Err(Error::Conflict {
-                    code: "template_changed",
-                    detail: "the template has changed since this request was first made: \
-                             use a new Idempotency-Key"
-                        .to_owned(),
-                });
-            }
-        },
-    };
-    let result = write_and_commit(store, workspace, &upload, bytes).await;
-    if let Err(error) = &result {
-        // A request that can be repeated goes on where it stopped; the sweep ends it otherwise.
-        let goes_on = is_repeatable && error.retry() == Retry::Later;
-        if !goes_on && let Err(error) = store.abort_upload(workspace, &upload).await {
-            tracing::warn!(upload.id = %upload.id, %error, "a generation was not aborted");
-        }
-    }
-    result
-}
-
-async fn write_and_commit(
-    store: &Store,
-    workspace: &WorkspaceId,
-    upload: &Upload,
-    bytes: Bytes,
-) -> domain::Result<Response> {
-    let content_type = upload.content_type.clone().unwrap_or_default();
-    let key = ObjectKey::Blob(workspace.clone(), upload.blob);
-    store.blobs.create(&key, bytes, &content_type).await?;
-    let content = Content {
-        blob: upload.blob,
-        size_bytes: upload.size_bytes,
-        content_type,
-        sha256: upload.sha256,
-        promised_sha256: None,
-    };
-    let file = store
-        .commit_upload(workspace, upload, &content, Origin::Generated)
-        .await?;
-    answer::created(store, workspace, file).await
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! `POST /v1/files`: the body is the bytes.
 
 use api::auth::Caller;
+use api::finish::to_the_end;
 use api::idempotency;
+use api::intent::Words;
 use api::problem::Result;
 use api::request::{Query, read_body};
 use api::view::file::FileView;
@@ -9,18 +11,15 @@ use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use base64::Engine;
-use bytes::Bytes;
-use domain::file::{Content, Origin, Writer};
+use domain::file::{Origin, Writer};
 use domain::principal::Role;
-use domain::upload::{Plan, SESSION_LIFETIME, Upload, UploadState};
-use domain::{Error, Retry, Sha256, WorkspaceId};
-use store::Store;
-use store::blob::ObjectKey;
-use store::upload::{Beginning, Begun};
+use domain::upload::{Plan, SESSION_LIFETIME};
+use domain::{Error, Sha256};
+use extract::media;
+use store::direct::Stored;
+use store::upload::Beginning;
 
 use crate::{State, answer};
-use api::intent::Words;
-use extract::media;
 
 /// Uploads a small file: the body is its bytes.
 #[utoipa::path(
@@ -80,67 +79,16 @@ pub async fn upload(
         writer: Writer::Function,
         lifetime: SESSION_LIFETIME,
     };
-    // In a task of its own: a client that hangs up does not stop half-way what has begun.
-    let workspace = principal.workspace.clone();
-    let store = state.store.clone();
-    let stored =
-        tokio::spawn(async move { store_bytes(&store, &workspace, beginning, bytes).await });
-    let response = stored
-        .await
-        .map_err(|error| Error::dependency("storing a file", error))??;
-    Ok(response)
-}
-
-async fn store_bytes(
-    store: &Store,
-    workspace: &WorkspaceId,
-    beginning: Beginning,
-    bytes: Bytes,
-) -> domain::Result<Response> {
-    let is_repeatable = beginning.repeatable.is_some();
-    let upload = match store.begin_upload(workspace, beginning).await? {
-        Begun::New(upload) => upload,
-        Begun::Before(upload) => match upload.state {
-            UploadState::Committed { file, .. } => {
-                let file = store.file(workspace, file).await?;
-                return answer::created(store, workspace, file).await;
-            }
-            UploadState::Aborted => return Err(store::commit::aborted()),
-            // The first request stopped half-way; the same bytes go to the same place.
-            UploadState::Open => upload,
-        },
-    };
-    let result = write_and_commit(store, workspace, &upload, bytes).await;
-    if let Err(error) = &result {
-        // A request that can be repeated goes on where it stopped; the sweep ends it otherwise.
-        let goes_on = is_repeatable && error.retry() == Retry::Later;
-        if !goes_on && let Err(error) = store.abort_upload(workspace, &upload).await {
-            tracing::warn!(upload.id = %upload.id, %error, "an upload was not aborted");
-        }
-    }
-    result
-}
-
-async fn write_and_commit(
-    store: &Store,
-    workspace: &WorkspaceId,
-    upload: &Upload,
-    bytes: Bytes,
-) -> domain::Result<Response> {
-    let content_type = upload.content_type.clone().unwrap_or_default();
-    let key = ObjectKey::Blob(workspace.clone(), upload.blob);
-    store.blobs.create(&key, bytes, &content_type).await?;
-    let content = Content {
-        blob: upload.blob,
-        size_bytes: upload.size_bytes,
-        content_type,
-        sha256: upload.sha256,
-        promised_sha256: None,
-    };
-    let file = store
-        .commit_upload(workspace, upload, &content, Origin::Uploaded)
-        .await?;
-    answer::created(store, workspace, file).await
+    let (store, workspace) = (state.store, principal.workspace);
+    let stored = to_the_end(async move {
+        let stored = store.store_bytes(&workspace, beginning, bytes, Origin::Uploaded);
+        let file = match stored.await? {
+            Stored::Now(file) => *file,
+            Stored::Before { file, .. } => store.file(&workspace, file).await?,
+        };
+        answer::created(&store, &workspace, file).await
+    });
+    Ok(stored.await?)
 }
 
 /// Checks the hash that the client says the bytes have.

@@ -10,6 +10,7 @@ pub mod blob;
 pub mod commit;
 pub mod connect;
 pub mod content;
+pub mod direct;
 pub mod dossier;
 pub mod due;
 pub mod erase;

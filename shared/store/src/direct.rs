@@ -1,0 +1,101 @@
+//! Files whose bytes we hold: begun, written and committed by one request, which may be repeated.
+
+use bytes::Bytes;
+use domain::file::{Content, File, Origin};
+use domain::upload::{Upload, UploadState};
+use domain::{Error, FileId, Result, Retry, WorkspaceId};
+use tracing::warn;
+
+use crate::Store;
+use crate::blob::ObjectKey;
+use crate::upload::{Beginning, Begun};
+
+/// What storing bytes came to.
+#[derive(Debug)]
+pub enum Stored {
+    /// They are a version of this file now.
+    Now(Box<File>),
+    /// They became a version when the request was made before.
+    Before {
+        /// The file.
+        file: FileId,
+        /// The version's number.
+        version: u32,
+    },
+}
+
+impl Store {
+    /// Makes bytes a version of a file. `beginning` says what they are: their size, their hash and
+    /// their media type.
+    ///
+    /// A request that can be repeated and failed goes on where it stopped when it comes again; one
+    /// that cannot, or would fail again, gives back what it had reserved.
+    ///
+    /// # Errors
+    /// Those of [`Store::begin_upload`] and [`Store::commit_upload`]; `Conflict` when a request that
+    /// is repeated has other bytes than the first time.
+    pub async fn store_bytes(
+        &self,
+        workspace: &WorkspaceId,
+        beginning: Beginning,
+        bytes: Bytes,
+        origin: Origin,
+    ) -> Result<Stored> {
+        let is_repeatable = beginning.repeatable.is_some();
+        let sha256 = beginning.sha256;
+        let upload = match self.begin_upload(workspace, beginning).await? {
+            Begun::New(upload) => upload,
+            Begun::Before(upload) => match upload.state {
+                UploadState::Committed { file, version } => {
+                    return Ok(Stored::Before { file, version });
+                }
+                UploadState::Aborted => return Err(crate::commit::aborted()),
+                // The first request stopped half-way; the same bytes go to the same place.
+                UploadState::Open if upload.sha256 == sha256 => upload,
+                UploadState::Open => return Err(other_bytes()),
+            },
+        };
+        let result = self
+            .write_and_commit(workspace, &upload, bytes, origin)
+            .await;
+        if let Err(error) = &result {
+            // The sweep ends what nobody goes on with.
+            let goes_on = is_repeatable && error.retry() == Retry::Later;
+            if !goes_on && let Err(error) = self.abort_upload(workspace, &upload).await {
+                warn!(upload.id = %upload.id, %error, "an upload was not aborted");
+            }
+        }
+        result.map(|file| Stored::Now(Box::new(file)))
+    }
+
+    async fn write_and_commit(
+        &self,
+        workspace: &WorkspaceId,
+        upload: &Upload,
+        bytes: Bytes,
+        origin: Origin,
+    ) -> Result<File> {
+        let content_type = upload.content_type.clone().unwrap_or_default();
+        let key = ObjectKey::Blob(workspace.clone(), upload.blob);
+        self.blobs.create(&key, bytes, &content_type).await?;
+        let content = Content {
+            blob: upload.blob,
+            size_bytes: upload.size_bytes,
+            content_type,
+            sha256: upload.sha256,
+            promised_sha256: None,
+        };
+        self.commit_upload(workspace, upload, &content, origin)
+            .await
+    }
+}
+
+/// What is made by a template follows from the template too, and that can change in between.
+fn other_bytes() -> Error {
+    Error::Conflict {
+        code: "content_changed",
+        detail: "what this request makes has changed since it was first made: \
+                 use a new Idempotency-Key"
+            .to_owned(),
+    }
+}
