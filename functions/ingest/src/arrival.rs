@@ -25,8 +25,10 @@ pub(crate) async fn take(state: &State, path: &str) -> Result<()> {
 async fn finish(state: &State, workspace: &WorkspaceId, blob: BlobRef) -> Result<()> {
     let store = &state.store;
     let Some(owner) = store.blob_owner(workspace, blob.id).await? else {
-        // Aborted since, or never ours: the reconciler removes it.
-        return Ok(());
+        // The row is there before the first byte and goes when the upload is aborted or the file
+        // erased: what a signed URL still brought after that belongs to nothing.
+        let key = ObjectKey::Blob(workspace.clone(), blob);
+        return store.blobs.delete(&key).await;
     };
     let upload = store.upload(workspace, owner.upload).await?;
     if upload.state != UploadState::Open {

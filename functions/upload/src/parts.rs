@@ -8,6 +8,7 @@ use axum::extract::Path;
 use domain::principal::Role;
 use domain::upload::{Plan, Upload, UploadState};
 use domain::{Error, UploadId, WorkspaceId};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use store::blob::{ObjectKey, SignedUrl};
@@ -18,8 +19,8 @@ use crate::State;
 /// Most parts signed at once.
 const MOST: usize = 100;
 
-/// How long a signed URL holds: time for a slow line to send a part, and short for one that leaks.
-const LIFETIME: Duration = Duration::from_hours(1);
+/// How long a signed URL holds at most: time for a slow line to send a part, and short for one that leaks.
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// Which parts to sign.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -106,12 +107,27 @@ async fn sign_parts(
     numbers: Vec<u32>,
 ) -> domain::Result<Vec<SignedPartView>> {
     let key = ObjectKey::Blob(workspace.clone(), upload.blob);
+    let lifetime = lifetime(upload, state.store.clock.now())?;
     let mut parts = Vec::with_capacity(numbers.len());
     for number in numbers {
-        let signed = sign_one(state, &key, upload, number).await?;
+        let signed = sign_one(state, &key, upload, number, lifetime).await?;
         parts.push(SignedPartView::new(number, signed));
     }
     Ok(parts)
+}
+
+/// How long a signed URL holds: no longer than its session, so that nothing arrives where nobody
+/// finishes it any more.
+///
+/// # Errors
+/// `Gone` when the session has less than a second left, the shortest life S3 can sign.
+fn lifetime(upload: &Upload, now: Timestamp) -> domain::Result<Duration> {
+    // Whole seconds, rounded down: a signature knows no fractions.
+    let left = u64::try_from(upload.expires_at.duration_since(now).as_secs()).unwrap_or_default();
+    if left == 0 {
+        return Err(store::commit::aborted());
+    }
+    Ok(LONGEST.min(Duration::from_secs(left)))
 }
 
 async fn sign_one(
@@ -119,6 +135,7 @@ async fn sign_one(
     key: &ObjectKey,
     upload: &Upload,
     number: u32,
+    lifetime: Duration,
 ) -> domain::Result<SignedUrl> {
     let size_bytes = upload.plan.size_of_part(number, upload.size_bytes)?;
     let blobs = &state.store.blobs;
@@ -130,13 +147,13 @@ async fn sign_one(
                     size_bytes,
                     content_type(upload),
                     upload.sha256,
-                    LIFETIME,
+                    lifetime,
                 )
                 .await
         }
         (Plan::Multipart { .. }, Some(multipart_id)) => {
             blobs
-                .sign_part(key, multipart_id, number, size_bytes, LIFETIME)
+                .sign_part(key, multipart_id, number, size_bytes, lifetime)
                 .await
         }
         (Plan::Multipart { .. }, None) => Err(Error::Busy {
@@ -152,4 +169,58 @@ pub(crate) fn content_type(upload: &Upload) -> &str {
         .content_type
         .as_deref()
         .unwrap_or("application/octet-stream")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::BlobId;
+    use domain::file::{BlobRef, Writer};
+    use domain::name::FolderPath;
+    use domain::tag::Tags;
+    use domain::upload::{Intent, OnConflict};
+    use jiff::SignedDuration;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn open_until(expires_at: Timestamp) -> Upload {
+        Upload {
+            id: UploadId::new(Uuid::nil()),
+            blob: BlobRef {
+                id: BlobId::new(Uuid::nil()),
+                written_by: Writer::Client,
+            },
+            intent: Intent {
+                name: "a.txt".parse().unwrap(),
+                folder: FolderPath::root(),
+                document_type: None,
+                tags: Tags::default(),
+                expires_in: None,
+                on_conflict: OnConflict::Fail,
+                owner: "user-1".to_owned(),
+            },
+            size_bytes: 1,
+            content_type: None,
+            sha256: None,
+            plan: Plan::Single,
+            multipart_id: None,
+            state: UploadState::Open,
+            created_at: Timestamp::UNIX_EPOCH,
+            expires_at,
+        }
+    }
+
+    #[test]
+    fn a_signed_url_ends_with_its_session() {
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let with_left = |millis| {
+            let upload = open_until(now + SignedDuration::from_millis(millis));
+            lifetime(&upload, now)
+        };
+
+        assert_eq!(with_left(7_200_000).unwrap(), LONGEST);
+        assert_eq!(with_left(90_900).unwrap(), Duration::from_secs(90));
+        assert!(matches!(with_left(900), Err(Error::Gone { .. })));
+        assert!(matches!(with_left(-1), Err(Error::Gone { .. })));
+    }
 }

@@ -112,6 +112,31 @@ async fn the_same_event_ten_times_makes_one_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_arrive_after_their_upload_was_aborted_are_removed_at_once() {
+    let Some(sheaf) = start().await else { return };
+    let client = sheaf.admin();
+    let body = json!({"name": "a.txt", "size_bytes": 4});
+    let begun = client.post("/v1/uploads", &body).await.expect(201).json();
+    let upload = begun["upload_id"].as_str().unwrap();
+    client
+        .delete(&format!("/v1/uploads/{upload}"))
+        .await
+        .expect(204);
+
+    // The URL was signed before and still holds.
+    client
+        .put_signed(&begun["parts"][0], "late")
+        .await
+        .expect(200);
+    sheaf.rest().await;
+
+    let left = sheaf.store().blobs.list("", None).await.unwrap().objects;
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(usage(&client).await, (0, 0));
+    assert!(files(&client).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn files_with_equal_bytes_complete_from_one_call_of_the_model() {
     let Some(sheaf) = start().await else { return };
     let client = sheaf.admin();
