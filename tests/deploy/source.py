@@ -94,7 +94,7 @@ def queue_settings() -> dict[str, str]:
     return dict(re.findall(r"Destination::(\w+) => \(\s*\"([A-Z_]+)\"", text))
 
 
-def queues_sent_to(function: str) -> set[str]:
+def queues_used(function: str) -> set[str]:
     """Returns the queues a function connects to, by the names of their `Destination`s."""
     connected = re.findall(r"Store::from_environment\(\s*&\[?([^)\]]*)", source(function))
     if any("ALL" in names for names in connected):
@@ -109,7 +109,7 @@ def environment(function: str) -> set[str]:
     for reader, settings in shared_settings().items():
         if re.search(rf"\b{reader}\(", text):
             names |= settings
-    names |= {queue_settings()[queue] for queue in queues_sent_to(function)}
+    names |= {queue_settings()[queue] for queue in queues_used(function)}
     if "telemetry::init(" in text:
         names.add("RUST_LOG")
     return names

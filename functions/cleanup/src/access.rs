@@ -1,7 +1,7 @@
 //! Downloads: counted from the access queue, once each.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use domain::message::Access;
+use domain::message::{Access, Destination};
 use runtime::batch::{self, Message, Outcome};
 use runtime::telemetry::chain_of;
 use tracing::{error, warn};
@@ -10,7 +10,12 @@ use crate::State;
 
 /// Counts the downloads of a batch of messages, and says which messages are to come again.
 pub async fn handle(state: &State, event: SqsEvent) -> SqsBatchResponse {
-    batch::run(event, |message| Box::pin(count_one(state, message))).await
+    batch::run(
+        event,
+        |message| Box::pin(count_one(state, message)),
+        |again| state.store.postpone(Destination::Access, again),
+    )
+    .await
 }
 
 async fn count_one(state: &State, message: Message) -> Outcome {

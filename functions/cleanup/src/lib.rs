@@ -74,7 +74,7 @@ impl State {
     /// # Errors
     /// `ConfigError` naming the setting that is missing or cannot be read.
     pub async fn from_environment() -> Result<Self, ConfigError> {
-        let store = Store::from_environment(&[Destination::Ingest, Destination::Summarize]).await?;
+        let store = Store::from_environment(&Destination::ALL).await?;
         Ok(Self::new(store))
     }
 }

@@ -176,26 +176,6 @@ async fn uploads_left_open_are_aborted_when_their_session_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn work_whose_message_was_lost_is_sent_again_and_given_up_in_the_end() {
-    let stack = Stack::start().await;
-    let store = &stack.stack.store;
-    let file = store_file(store, "a.txt", None).await;
-    let state = state(&stack);
-
-    // Nobody receives anything here, so all messages are as good as lost.
-    assert_eq!(sweep::run(&state).await.work_resent, 0);
-    let mut sends = 0;
-    for _ in 0..20 {
-        stack.advance(HOUR);
-        sends += sweep::run(&state).await.work_resent;
-    }
-
-    assert_eq!(sends, 10);
-    let file = store.file(&workspace(), file.id).await.unwrap();
-    assert_eq!(file.failure.unwrap().code, "gave_up");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn objects_without_a_row_are_removed_after_an_hour_and_all_others_stay() {
     let stack = Stack::start().await;
     let store = &stack.stack.store;

@@ -62,13 +62,20 @@ pub const MAX_RECEIVES: u32 = 5;
 
 /// Handles a batch of messages; those that failed are named and come again.
 pub async fn handle(state: &State, event: SqsEvent) -> SqsBatchResponse {
-    batch::run(event, |message| handle_one(state, message)).await
+    batch::run(
+        event,
+        |message| handle_one(state, message),
+        |again| state.store.postpone(Destination::Ingest, again),
+    )
+    .await
 }
 
 async fn handle_one(state: &State, message: Message) -> Outcome {
     match message::read(&message.body) {
         Ok(Received::Work(work)) => {
-            let item = match state.store.work(&work.workspace, work.id).await {
+            let is_last = message.receive_count >= MAX_RECEIVES;
+            let begun = state.store.begin_work(&work.workspace, work.id, is_last);
+            let item = match begun.await {
                 Ok(Some(item)) => item,
                 // Done before: this is a duplicate.
                 Ok(None) => return Outcome::Done,

@@ -79,7 +79,12 @@ pub(crate) enum Progress {
 /// Does the work that the messages of a batch name, and says which are to come again.
 pub async fn handle(state: &State, event: SqsEvent) -> SqsBatchResponse {
     // Boxed: the futures of a whole SDK call within each other make one too large for a stack.
-    batch::run(event, |message| Box::pin(receive(state, message))).await
+    batch::run(
+        event,
+        |message| Box::pin(receive(state, message)),
+        |again| state.store.postpone(Destination::Summarize, again),
+    )
+    .await
 }
 
 async fn receive(state: &State, message: Message) -> Outcome {
@@ -93,7 +98,9 @@ async fn receive(state: &State, message: Message) -> Outcome {
     };
     let mut races = 0;
     loop {
-        let item = match state.store.work(&work.workspace, work.id).await {
+        let is_last = message.receive_count >= MAX_RECEIVES;
+        let begun = state.store.begin_work(&work.workspace, work.id, is_last);
+        let item = match begun.await {
             Ok(Some(item)) => item,
             Ok(None) => return Outcome::Done,
             Err(error) => {
@@ -105,8 +112,13 @@ async fn receive(state: &State, message: Message) -> Outcome {
             Ok(Progress::Finished) => return Outcome::Done,
             Ok(Progress::Later) => {
                 // A new message and not this one again: waiting is no failed try.
-                state.store.send_after(&item.work, LATER).await;
-                return Outcome::Done;
+                return match state.store.wait_for_other(&item, LATER).await {
+                    Ok(()) => Outcome::Done,
+                    Err(error) => {
+                        warn!(work.id = %work.id, error = chain_of(&error), "work could not wait");
+                        Outcome::Again
+                    }
+                };
             }
             Err(stop) => stop,
         };

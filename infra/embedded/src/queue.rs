@@ -2,7 +2,7 @@
 //!
 //! Behaves as SQS does for Lambda: a received message is leased for its visibility timeout and comes again unless
 //! deleted by the receipt of that lease; after [`Settings::most_receives`] it is a dead letter, listed and sent
-//! again on request. Unlike SQS a failed message waits longer each time before it is tried again.
+//! again on request. Unlike SQS it knows by itself how long a failed message waits before it is tried again.
 
 mod event;
 mod runner;
@@ -14,6 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::message::Destination;
 use jiff::Timestamp;
+use runtime::batch::Backoff;
 use rusqlite::Connection;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -48,18 +49,15 @@ struct Shared {
 pub struct Settings {
     /// After so many receives without a delete a message is a dead letter.
     pub most_receives: u32,
-    /// How long a message waits after its first failure; doubled after each further one.
-    pub first_wait: Duration,
-    /// The longest it waits.
-    pub longest_wait: Duration,
+    /// How long a message waits that failed.
+    pub backoff: Backoff,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             most_receives: 5,
-            first_wait: Duration::from_secs(1),
-            longest_wait: Duration::from_mins(5),
+            backoff: Backoff::default(),
         }
     }
 }
@@ -289,6 +287,11 @@ impl store::queue::Queue for Queue {
             .await
             .map_err(|error| domain::Error::dependency(ACTION, error))?;
         self.wake(to);
+        Ok(())
+    }
+
+    /// Does nothing: a message that is given back waits as long by itself, also when its handler never got to say so.
+    async fn postpone(&self, _: Destination, _: &str, _: Duration) -> domain::Result<()> {
         Ok(())
     }
 }

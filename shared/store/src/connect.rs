@@ -33,19 +33,19 @@ const fn queue_setting(destination: Destination) -> (&'static str, &'static str)
 }
 
 impl Store {
-    /// Connects to what the environment names. A function names the queues it sends to, and no
-    /// others, so that its settings and its permissions say the same.
+    /// Connects to what the environment names. A function names the queues it sends to or receives
+    /// from, and no others, so that its settings and its permissions say the same.
     ///
     /// # Errors
     /// `ConfigError` naming the setting that is missing or cannot be read.
-    pub async fn from_environment(sends_to: &[Destination]) -> Result<Self, ConfigError> {
+    pub async fn from_environment(queues: &[Destination]) -> Result<Self, ConfigError> {
         let table_name = config::required(
             "TABLE_NAME",
             "the DynamoDB table that template.yaml creates",
         )?;
         let bucket = config::required("BUCKET_NAME", "the S3 bucket that template.yaml creates")?;
         let mut urls = HashMap::new();
-        for destination in sends_to {
+        for destination in queues {
             let (name, meaning) = queue_setting(*destination);
             urls.insert(*destination, config::required(name, meaning)?);
         }

@@ -1,9 +1,12 @@
 //! Work still to be done (outbox). A row is written in the transaction that makes the work
 //! necessary, a message is sent at once, and the row is deleted when the work is done. What was
-//! not sent or was lost is sent again by the sweep.
+//! not sent or was lost is sent again by the sweep, as long as the row is there: waiting is no
+//! failure. Only who tries gives up. A worker that fails to the end lists the work as a failure
+//! itself; for one that breaks off in its last try, the row says so, and the sweep does it.
 
 use std::time::Duration;
 
+use domain::file::Failure;
 use domain::message::{Task, Work};
 use domain::{Error, Result, WorkId, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
@@ -13,15 +16,16 @@ use tracing::warn;
 use uuid::Uuid;
 
 use crate::Store;
-use crate::keys::{Due, Key};
+use crate::keys::{Due, Key, due_until};
 use crate::table::{Expression, Rejected, Write};
 
 /// How long after its last sending a row of work is thought lost: longer than SQS keeps a message
 /// invisible to others while it is worked on.
 const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
-/// How often the sweep sends the same work before it gives it up.
-const MAX_SENDS: u32 = 10;
+/// How often that time is doubled, to four hours at most: work that waits behind a long queue is
+/// not to make it longer with every sweep.
+const MOST_DOUBLINGS: u32 = 4;
 
 /// Names the space of work ids, for UUID version 5. Random, made once.
 const WORK_NAMESPACE: Uuid = Uuid::from_u128(0x0b8f_6a7e_54d1_4e0c_8a1b_9c3d_77e2_405f);
@@ -35,9 +39,15 @@ pub struct WorkItem {
     /// Names the last asking; a worker removes only what it has seen. Random and no count, because
     /// a count begins again with the row.
     pub asked: Uuid,
-    /// How often the sweep has sent it again.
+    /// When it is thought lost, as in the `due` index.
+    due_sk: String,
+    /// How often the sweep has sent it again since it was asked for.
     #[serde(default)]
-    pub sends: u32,
+    resends: u32,
+    /// Whether a worker has begun its last try. A row that is still there when it is due then is of
+    /// a worker that broke off.
+    #[serde(default)]
+    last_try: bool,
 }
 
 /// Makes the work of a task. The same task of a workspace is always the same row, so that asking
@@ -48,14 +58,15 @@ pub fn work_of(workspace: &WorkspaceId, task: Task) -> Work {
     Work::new(id, workspace.clone(), task)
 }
 
-/// Asks for work, in the transaction that makes it necessary.
+/// Asks for work, in the transaction that makes it necessary. Work that is asked for again begins
+/// with all its tries.
 pub(crate) fn ask(work: &Work, now: Timestamp) -> Result<Write> {
-    let due = Due::Work.key(lost_at(now), work.id.uuid());
+    let due = Due::Work.key(lost_at(now, 0), work.id.uuid());
     Ok(Write::Update {
         condition: None,
         key: Key::work(&work.workspace, work.id),
         change: Expression::new(
-            "SET job = :job, asked = :asked, due_pk = :due_pk, due_sk = :due_sk",
+            "SET job = :job, asked = :asked, due_pk = :due_pk, due_sk = :due_sk REMOVE resends, last_try",
         )
         .value(":job", work)?
         .text(":due_pk", due.pk)
@@ -77,8 +88,10 @@ fn asked_as(item: &WorkItem) -> Expression {
     Expression::new("asked = :asked").text(":asked", item.asked.to_string())
 }
 
-fn lost_at(now: Timestamp) -> Timestamp {
-    now.checked_add(RESEND_AFTER).unwrap_or(Timestamp::MAX)
+/// When work is thought lost that is sent now, after it was sent again so often.
+fn lost_at(now: Timestamp, resends: u32) -> Timestamp {
+    let after = RESEND_AFTER * (1 << resends.min(MOST_DOUBLINGS));
+    now.checked_add(after).unwrap_or(Timestamp::MAX)
 }
 
 impl Store {
@@ -106,6 +119,59 @@ impl Store {
         self.table.get(Key::work(workspace, id)).await
     }
 
+    /// Reads the row of work whose message was received, to begin a try; none when it is done.
+    ///
+    /// `is_last` says that its message does not come again: this is noted first, so that a worker
+    /// that breaks off leaves word of it.
+    pub async fn begin_work(
+        &self,
+        workspace: &WorkspaceId,
+        id: WorkId,
+        is_last: bool,
+    ) -> Result<Option<WorkItem>> {
+        let Some(item) = self.work(workspace, id).await? else {
+            return Ok(None);
+        };
+        if !is_last {
+            return Ok(Some(item));
+        }
+        let due = Due::Work.key(lost_at(self.clock.now(), 0), id.uuid());
+        let last = Write::Update {
+            condition: Some(asked_as(&item)),
+            key: Key::work(workspace, id),
+            change: Expression::new("SET last_try = :yes, due_sk = :due_sk")
+                .flag(":yes", true)
+                .text(":due_sk", due.sk),
+        };
+        match self.table.transact(vec![last]).await {
+            Ok(()) => Ok(Some(WorkItem {
+                last_try: true,
+                ..item
+            })),
+            // Done meanwhile, or asked for again, which is more tries.
+            Err(Rejected::Conditions(_)) => self.work(workspace, id).await,
+            Err(Rejected::Error(error)) => Err(error),
+        }
+    }
+
+    /// Has work looked at again after `delay`, because someone else is doing it at the moment.
+    /// Waiting is no try: there is another, even where this was to be the last.
+    pub async fn wait_for_other(&self, item: &WorkItem, delay: Duration) -> Result<()> {
+        if item.last_try {
+            let not_last = Write::Update {
+                condition: Some(asked_as(item)),
+                key: Key::work(&item.work.workspace, item.work.id),
+                change: Expression::new("REMOVE last_try"),
+            };
+            match self.table.transact(vec![not_last]).await {
+                Ok(()) | Err(Rejected::Conditions(_)) => {}
+                Err(Rejected::Error(error)) => return Err(error),
+            }
+        }
+        self.send_after(&item.work, delay).await;
+        Ok(())
+    }
+
     /// Removes work that is done. When it was asked for again meanwhile it stays, and is sent.
     pub async fn finish(&self, item: &WorkItem) -> Result<()> {
         match self.table.transact(vec![done(item)]).await {
@@ -120,27 +186,30 @@ impl Store {
         }
     }
 
-    /// Sends again the work of a row that was found due.
+    /// Sends again the work of a row that was found due, or gives it up when a worker broke off in
+    /// its last try.
     ///
-    /// Returns whether it was sent; work sent too often is given up and listed as a failure.
+    /// Returns whether it was sent. Of sweeps at once, one sends it.
     pub async fn resend(&self, workspace: &WorkspaceId, id: WorkId) -> Result<bool> {
-        let Some(item) = self.work(workspace, id).await? else {
+        let now = self.clock.now();
+        let item = self.work(workspace, id).await?;
+        // The index may lag behind another sweep.
+        let Some(item) = item.filter(|item| item.due_sk <= due_until(now)) else {
             return Ok(false);
         };
-        if item.sends >= MAX_SENDS {
-            let failure = domain::file::Failure {
-                stage: "queue".to_owned(),
-                code: "gave_up".to_owned(),
-                detail: format!("sent {MAX_SENDS} times without being finished: redrive it"),
-            };
-            self.give_up(&item, failure).await?;
+        if item.last_try {
+            self.give_up(&item, broke_off()).await?;
             return Ok(false);
         }
-        let due = Due::Work.key(lost_at(self.clock.now()), id.uuid());
+        let due = Due::Work.key(lost_at(now, item.resends.saturating_add(1)), id.uuid());
         let again = Write::Update {
-            condition: Some(asked_as(&item)),
+            condition: Some(
+                Expression::new("asked = :asked AND due_sk = :seen")
+                    .text(":asked", item.asked.to_string())
+                    .text(":seen", item.due_sk),
+            ),
             key: Key::work(workspace, id),
-            change: Expression::new("SET due_sk = :due_sk ADD sends :one")
+            change: Expression::new("SET due_sk = :due_sk ADD resends :one")
                 .text(":due_sk", due.sk)
                 .number(":one", 1),
         };
@@ -149,9 +218,18 @@ impl Store {
                 self.send(&item.work).await;
                 Ok(true)
             }
-            // Finished, or asked for again and sent by whoever asked.
+            // Finished, asked for again and sent by whoever asked, or sent by another sweep.
             Err(Rejected::Conditions(_)) => Ok(false),
             Err(Rejected::Error(error)) => Err(error),
         }
+    }
+}
+
+/// Why work is given up that its workers could not give up themselves.
+fn broke_off() -> Failure {
+    Failure {
+        stage: "queue".to_owned(),
+        code: "gave_up".to_owned(),
+        detail: "each try ended without a result, the last one too: redrive it".to_owned(),
     }
 }

@@ -12,6 +12,7 @@ use extract::Limits;
 use jiff::SignedDuration;
 use local::functions::FunctionSettings;
 use local::server::{Server, ServerSettings};
+use runtime::batch::Backoff;
 use runtime::clock::Clock;
 use store::quota::Quota;
 use tempfile::TempDir;
@@ -47,8 +48,10 @@ impl Default for Options {
             reading: Limits::default(),
             queue: embedded::queue::Settings {
                 // Waits are part of behavior, their length is not.
-                first_wait: Duration::from_millis(20),
-                longest_wait: Duration::from_millis(200),
+                backoff: Backoff {
+                    first: Duration::from_millis(20),
+                    longest: Duration::from_millis(200),
+                },
                 ..embedded::queue::Settings::default()
             },
         }

@@ -32,6 +32,10 @@ impl Queue for Lost {
     async fn send(&self, _: Destination, _: String, _: Duration) -> domain::Result<()> {
         Ok(())
     }
+
+    async fn postpone(&self, _: Destination, _: &str, _: Duration) -> domain::Result<()> {
+        Ok(())
+    }
 }
 
 /// The store of a runner whose messages are lost.

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use domain::message::Destination;
 use jiff::Timestamp;
-use rand::Rng;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
@@ -173,7 +172,10 @@ pub(super) fn give_back(
             .prepare_cached(
                 "UPDATE messages SET receipt = NULL, visible_at = ?2 WHERE sequence = ?1",
             )?
-            .execute(params![sequence, later(now, wait(receives, settings))])?;
+            .execute(params![
+                sequence,
+                later(now, settings.backoff.after(receives))
+            ])?;
     }
     destination(&queue).map(Some)
 }
@@ -252,17 +254,6 @@ pub(super) fn next_due(connection: &Connection, from: Destination) -> Result<Opt
         )?
         .query_row([from.name()], |row| row.get(0))?;
     Ok(due.and_then(|due| Timestamp::from_millisecond(due).ok()))
-}
-
-/// How long a message waits after so many receives: doubled each time, up to a limit, of which a random part between
-/// a half and all is taken so that messages that failed together don't come back together.
-fn wait(receives: u32, settings: &Settings) -> Duration {
-    let doubled = 2_u32.saturating_pow(receives.saturating_sub(1));
-    let longest = settings
-        .first_wait
-        .saturating_mul(doubled)
-        .min(settings.longest_wait);
-    rand::rng().random_range(longest / 2..=longest)
 }
 
 fn later(now: Timestamp, wait: Duration) -> i64 {

@@ -9,6 +9,7 @@ use embedded::clock::Clock;
 use embedded::database::Database;
 use embedded::queue::{Counts, Message, Queue, Settings};
 use jiff::Timestamp;
+use runtime::batch::Backoff;
 use store::queue::Queue as _;
 use tempfile::TempDir;
 
@@ -41,8 +42,10 @@ impl Place {
         let database = Database::open(&folder.path().join("queue.sqlite")).unwrap();
         let settings = Settings {
             most_receives,
-            first_wait: Duration::from_secs(1),
-            longest_wait: Duration::from_secs(10),
+            backoff: Backoff {
+                first: Duration::from_secs(1),
+                longest: Duration::from_secs(10),
+            },
         };
         Self {
             queue: Queue::open(database, clock, settings).await.unwrap(),
