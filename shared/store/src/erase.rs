@@ -1,9 +1,10 @@
-//! Erasing a file: first nobody can read it, then its bytes go, then a receipt says what went.
+//! Erasing a file: first nobody can read it, then what there is to remove is written down, then its
+//! bytes go, then a receipt says what went.
 //!
 //! Each step can stop half-way and be taken up again by the sweep: the file's row says that it is
-//! being erased and what there is to remove, and is found due until a tombstone takes its place.
+//! being erased and how far that is, and is found due until a tombstone takes its place.
 
-use domain::file::{BlobRef, File};
+use domain::file::File;
 use domain::receipt::{Reason, Receipt, RemovedVersion};
 use domain::{Error, FileId, Kind, ReceiptId, Result, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
@@ -40,45 +41,40 @@ impl Store {
         still: impl Fn(&File) -> Result<()>,
     ) -> Result<Receipt> {
         for _ in 0..TRIES {
-            let marked = match self.found(workspace, id).await? {
+            // Each step is written to the row, and what is next is read from it: so it goes on
+            // wherever this or another process has left it.
+            match self.found(workspace, id).await? {
                 None => return Err(Error::not_found(Kind::File, id)),
                 Some(Found::File(file)) => {
                     still(&file)?;
-                    self.mark_erasing(workspace, &file, reason).await?
+                    self.mark_erasing(workspace, &file, reason).await?;
                 }
-                Some(Found::Gone(item)) if item.kind == RowKind::Erasing => Some(item),
-                Some(Found::Gone(item)) => return self.receipt(workspace, item.receipt).await,
-            };
-            if let Some(item) = marked {
-                return self.finish_erasing(workspace, item).await;
+                Some(Found::Gone(item)) => match (item.kind, item.planned_pages) {
+                    (RowKind::Erasing, None) => self.plan_erasing(workspace, &item).await?,
+                    (RowKind::Erasing, Some(pages)) => {
+                        return self.finish_erasing(workspace, item, pages).await;
+                    }
+                    (RowKind::Tombstone | RowKind::File, _) => {
+                        return self.receipt(workspace, item.receipt).await;
+                    }
+                },
             }
         }
         Err(crate::table::busy("the file is being changed"))
     }
 
-    /// Makes a file unreadable and its name free. None when the file changed since it was read.
+    /// Makes a file unreadable and its name free, unless it changed since it was read.
     async fn mark_erasing(
         &self,
         workspace: &WorkspaceId,
         file: &File,
         reason: Reason,
-    ) -> Result<Option<GoneItem>> {
+    ) -> Result<()> {
         let now = self.clock.now();
         let gone_at = match (reason, file.expires_at) {
             (Reason::Expired, Some(at)) => at,
             _ => now,
         };
-        let versions = self
-            .versions(workspace, file.id)
-            .await?
-            .into_iter()
-            .map(|version| RemovedVersion {
-                version: version.number,
-                blob: version.content.blob,
-                sha256: version.content.sha256,
-                size_bytes: version.content.size_bytes,
-            })
-            .collect();
         let due = Due::Expiry.key(now, file.id.uuid());
         let item = GoneItem {
             kind: RowKind::Erasing,
@@ -86,7 +82,8 @@ impl Store {
             reason,
             gone_at,
             receipt: ReceiptId::new(self.ids.sortable(now)),
-            versions,
+            planned_pages: None,
+            removed_pages: 0,
             posted: file.posted.clone(),
             due_pk: Some(due.pk),
             due_sk: Some(due.sk),
@@ -101,29 +98,60 @@ impl Store {
             free_name(workspace, file.folder, &file.name, file.id),
         ];
         match self.table.transact(with_name).await {
-            Ok(()) => return Ok(Some(item)),
-            Err(rejected) if rejected.at(0) => return Ok(None),
+            Ok(()) => return Ok(()),
+            Err(rejected) if rejected.at(0) => return Ok(()),
             // The name was free already (trash), or someone took it at the instant of expiry.
             Err(Rejected::Conditions(_)) => {}
             Err(Rejected::Error(error)) => return Err(error),
         }
-        match self.table.transact(vec![mark]).await {
-            Ok(()) => Ok(Some(item)),
-            Err(Rejected::Conditions(_)) => Ok(None),
-            Err(Rejected::Error(error)) => Err(error),
-        }
+        self.transact_once(mark).await
+    }
+
+    /// Writes down what there is to remove. A marked file gets no more versions, so it is the same
+    /// whoever does it; who finds less, because some is removed already, comes too late to say so.
+    async fn plan_erasing(&self, workspace: &WorkspaceId, item: &GoneItem) -> Result<()> {
+        let versions: Vec<_> = self
+            .versions(workspace, item.id)
+            .await?
+            .into_iter()
+            .map(|version| RemovedVersion {
+                version: version.number,
+                blob: version.content.blob,
+                sha256: version.content.sha256,
+                size_bytes: version.content.size_bytes,
+            })
+            .collect();
+        let pages = self
+            .plan_receipt(workspace, item.receipt, &versions)
+            .await?;
+        self.transact_once(Write::Update {
+            condition: Some(is_erasing("AND attribute_not_exists(planned_pages)")?),
+            key: Key::file(workspace, item.id),
+            change: Expression::new("SET planned_pages = :pages").number(":pages", pages),
+        })
+        .await
     }
 
     /// Removes what a marked file leaves, and writes the receipt.
-    async fn finish_erasing(&self, workspace: &WorkspaceId, item: GoneItem) -> Result<Receipt> {
+    async fn finish_erasing(
+        &self,
+        workspace: &WorkspaceId,
+        item: GoneItem,
+        pages: u32,
+    ) -> Result<Receipt> {
         self.remove_postings(workspace, item.id, item.posted.as_ref())
             .await?;
         for membership in self.memberships(workspace, item.id).await? {
             self.leave_dossier(workspace, item.id, membership.dossier, None)
                 .await?;
         }
-        for version in &item.versions {
-            self.remove_version(workspace, item.id, version).await?;
+        for page in item.removed_pages..pages {
+            for version in self.planned_page(workspace, item.receipt, page).await? {
+                self.remove_version(workspace, item.id, &version).await?;
+            }
+            if page + 1 < pages {
+                self.note_removed(workspace, item.id, page + 1).await?;
+            }
         }
         let now = self.clock.now();
         let receipt = Receipt::new(
@@ -132,11 +160,12 @@ impl Store {
             item.reason,
             item.gone_at,
             now,
-            item.versions.clone(),
+            self.planned_versions(workspace, item.receipt).await?,
         );
         let tombstone = GoneItem {
             kind: RowKind::Tombstone,
-            versions: Vec::new(),
+            planned_pages: None,
+            removed_pages: 0,
             posted: None,
             due_pk: None,
             due_sk: None,
@@ -148,9 +177,7 @@ impl Store {
         };
         let writes = vec![
             Write::Put {
-                condition: Some(
-                    Expression::new("kind = :erasing").value(":erasing", &RowKind::Erasing)?,
-                ),
+                condition: Some(is_erasing("")?),
                 row: to_row(Key::file(workspace, item.id), &tombstone)?,
             },
             keep_receipt(workspace, &receipt)?,
@@ -168,6 +195,25 @@ impl Store {
         }
     }
 
+    /// Notes that the first pages are removed, so that whoever takes the erasure up begins behind
+    /// them.
+    async fn note_removed(&self, workspace: &WorkspaceId, file: FileId, pages: u32) -> Result<()> {
+        self.transact_once(Write::Update {
+            condition: Some(is_erasing("AND removed_pages < :pages")?),
+            key: Key::file(workspace, file),
+            change: Expression::new("SET removed_pages = :pages").number(":pages", pages),
+        })
+        .await
+    }
+
+    /// Makes a step whose condition does not hold any more when someone else has made it.
+    async fn transact_once(&self, step: Write) -> Result<()> {
+        match self.table.transact(vec![step]).await {
+            Ok(()) | Err(Rejected::Conditions(_)) => Ok(()),
+            Err(Rejected::Error(error)) => Err(error),
+        }
+    }
+
     /// Removes the bytes of a version, then its rows and what refers to them.
     ///
     /// Bytes before rows: the row is what lets the sweep find the bytes again.
@@ -180,17 +226,19 @@ impl Store {
         self.blobs
             .delete(&ObjectKey::Blob(workspace.clone(), version.blob))
             .await?;
-        let counted = self.is_counted(workspace, file, version.version).await?;
+        let item = self.version_item(workspace, file, version.version).await?;
+        let counted = item.as_ref().is_some_and(|item| item.counted);
+        let sha256 = item.map_or(version.sha256, |item| item.content.sha256);
         let mut writes = vec![
             remove_version(workspace, file, version.version, counted),
             Write::Delete {
                 condition: None,
-                key: blob_row(workspace, version.blob),
+                key: Key::blob(workspace, version.blob.id),
             },
             quota::give_back(workspace, version.size_bytes, 0),
         ];
         // One that was never read is not counted: its hash is that of the upload.
-        if counted && let Some(content) = version.sha256 {
+        if counted && let Some(content) = sha256 {
             writes.push(content::release(workspace, content));
         }
         match self.table.transact(writes).await {
@@ -198,13 +246,14 @@ impl Store {
             Ok(()) | Err(Rejected::Conditions(_)) => {}
             Err(Rejected::Error(error)) => return Err(error),
         }
-        match version.sha256 {
+        match sha256 {
             Some(content) => self.forget_content(workspace, content).await,
             None => Ok(()),
         }
     }
 }
 
-fn blob_row(workspace: &WorkspaceId, blob: BlobRef) -> Key {
-    Key::blob(workspace, blob.id)
+/// Holds while the file is being erased, and what is added.
+fn is_erasing(and: &str) -> Result<Expression> {
+    Expression::new(format!("kind = :erasing {and}")).value(":erasing", &RowKind::Erasing)
 }

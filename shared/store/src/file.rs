@@ -8,7 +8,7 @@ use domain::file::{
     Content, Failure, File, Origin, Posting, State, Status, SummaryReason, Version, gone,
 };
 use domain::name::FileName;
-use domain::receipt::{Reason, RemovedVersion};
+use domain::receipt::Reason;
 use domain::summary::Summary;
 use domain::tag::{Tag, Tags};
 use domain::{DossierId, Error, FileId, FolderId, Kind, ReceiptId, Result, WorkspaceId};
@@ -73,8 +73,10 @@ pub(crate) struct GoneItem {
     pub(crate) reason: Reason,
     pub(crate) gone_at: Timestamp,
     pub(crate) receipt: ReceiptId,
-    /// What there is to remove; empty in a tombstone, whose receipt has the list.
-    pub(crate) versions: Vec<RemovedVersion>,
+    /// On how many pages of the receipt the versions to remove are written down; none until all are.
+    pub(crate) planned_pages: Option<u32>,
+    /// How many of these pages are removed.
+    pub(crate) removed_pages: u32,
     /// The postings there are to remove.
     pub(crate) posted: Option<Posting>,
     pub(crate) due_pk: Option<String>,
@@ -91,14 +93,14 @@ struct CountersItem {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct VersionItem {
+pub(crate) struct VersionItem {
     number: u32,
-    content: Content,
+    pub(crate) content: Content,
     version_owner: String,
     created_at: Timestamp,
     /// Whether what is known of its bytes counts it among those that refer to them.
     #[serde(default)]
-    counted: bool,
+    pub(crate) counted: bool,
 }
 
 /// A membership as the file's partition has it.
@@ -435,10 +437,7 @@ impl Store {
         file: FileId,
         number: u32,
     ) -> Result<Version> {
-        let item: Option<VersionItem> = self
-            .table
-            .get(Key::version(workspace, file, number))
-            .await?;
+        let item = self.version_item(workspace, file, number).await?;
         item.map(Version::from)
             .ok_or_else(|| Error::not_found(Kind::Version, number))
     }
@@ -450,11 +449,18 @@ impl Store {
         file: FileId,
         number: u32,
     ) -> Result<bool> {
-        let item: Option<VersionItem> = self
-            .table
-            .get(Key::version(workspace, file, number))
-            .await?;
+        let item = self.version_item(workspace, file, number).await?;
         Ok(item.is_some_and(|item| item.counted))
+    }
+
+    /// Returns the row of a version.
+    pub(crate) async fn version_item(
+        &self,
+        workspace: &WorkspaceId,
+        file: FileId,
+        number: u32,
+    ) -> Result<Option<VersionItem>> {
+        self.table.get(Key::version(workspace, file, number)).await
     }
 
     /// Returns the memberships of a file.

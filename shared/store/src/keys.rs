@@ -22,6 +22,7 @@
 //! | posted file | `W#{workspace}#P#{type}:{tag}` | `F#{file}` | the files with a type and tag |
 //! | posted dossier | `W#{workspace}#P#{type}:{tag}` | `S#{dossier}` | the dossiers a file may belong to |
 //! | receipt | `W#{workspace}#R` | `{receipt}` | by id |
+//! | page of a receipt | `W#{workspace}#R#{receipt}` | `{page}` | the versions that a deletion removes |
 //! | API key | `W#{workspace}#K` | `{key}` | by id; all keys of a workspace |
 //! | person | `W#{workspace}#M` | the principal | the members of a workspace, and who is invited |
 //! | role | `P#{principal}` | the workspace | what a principal may do where |
@@ -211,6 +212,14 @@ impl Key {
         Self::new(format!("W#{workspace}#R"), receipt.to_string())
     }
 
+    /// A page of the versions that a deletion removes.
+    pub fn receipt_page(workspace: &WorkspaceId, receipt: ReceiptId, page: u32) -> Self {
+        Self::new(
+            receipt_pages_partition(workspace, receipt),
+            format!("{page:010}"),
+        )
+    }
+
     /// An API key.
     pub fn api_key(workspace: &WorkspaceId, key: KeyId) -> Self {
         Self::new(api_keys_partition(workspace), key.to_string())
@@ -293,6 +302,11 @@ pub fn posting_partition(
 /// The partition of a workspace's given-up work.
 pub fn failures_partition(workspace: &WorkspaceId) -> String {
     format!("W#{workspace}#X")
+}
+
+/// The partition of the versions that a deletion removes.
+pub fn receipt_pages_partition(workspace: &WorkspaceId, receipt: ReceiptId) -> String {
+    format!("W#{workspace}#R#{receipt}")
 }
 
 /// The partition of a workspace's API keys.

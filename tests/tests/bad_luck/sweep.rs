@@ -14,13 +14,15 @@ use uuid::Uuid;
 use crate::{bill, files, start, usage, workspace};
 
 async fn receipts(sheaf: &Sheaf) -> Vec<Receipt> {
+    let store = sheaf.store();
     let partition = Key::receipt(&workspace(), ReceiptId::new(Uuid::nil())).pk;
-    sheaf
-        .store()
-        .table
-        .query_all(Query::prefix(partition, ""))
-        .await
-        .unwrap()
+    let listed = store.table.query_rows(Query::prefix(partition, "")).await;
+    let mut receipts = Vec::new();
+    for row in listed.unwrap().rows {
+        let id = row["id"].as_s().unwrap().parse().unwrap();
+        receipts.push(store.receipt(&workspace(), id).await.unwrap());
+    }
+    receipts
 }
 
 #[tokio::test(flavor = "multi_thread")]
