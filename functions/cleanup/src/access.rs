@@ -3,7 +3,6 @@
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use domain::message::{Access, Destination};
 use runtime::batch::{self, Message, Outcome};
-use runtime::telemetry::chain_of;
 use tracing::{error, warn};
 
 use crate::State;
@@ -30,7 +29,7 @@ async fn count_one(state: &State, message: Message) -> Outcome {
     match state.store.count_access(&access).await {
         Ok(()) => Outcome::Done,
         Err(error) => {
-            warn!(file.id = %access.file, error = chain_of(&error), "a download was not counted");
+            warn!(file.id = %access.file, error = error.for_log(), "a download was not counted");
             Outcome::Again
         }
     }
@@ -38,7 +37,7 @@ async fn count_one(state: &State, message: Message) -> Outcome {
 
 /// Reads the body of a message.
 fn read(body: &str) -> Result<Access, String> {
-    let access: Access = serde_json::from_str(body).map_err(|error| error.to_string())?;
+    let access: Access = batch::parse(body)?;
     if access.v > Access::FORMAT {
         return Err(format!("format {} is newer than this function", access.v));
     }

@@ -10,7 +10,6 @@ use std::time::Instant;
 use domain::{FileId, Result, UploadId, WorkId};
 use futures::future::join_all;
 use jiff::Timestamp;
-use runtime::telemetry::chain_of;
 use serde::Serialize;
 use store::due::DueId;
 use store::keys::{DUE_SHARDS, Due};
@@ -42,7 +41,7 @@ impl Report {
     /// Counts and logs something that could not be done.
     pub(crate) fn failed(&mut self, what: &'static str, error: &domain::Error) {
         self.errors += 1;
-        warn!(what, error = chain_of(error), "cleaning up failed");
+        warn!(what, error = error.for_log(), "cleaning up failed");
     }
 }
 

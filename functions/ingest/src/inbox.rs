@@ -66,7 +66,10 @@ pub(crate) async fn take(state: &State, workspace: WorkspaceId, rest: &str) -> R
             | Error::RefusedType { .. }
             | Error::Conflict { .. }),
         ) => {
-            warn!(%error, "an object of the inbox was not taken in");
+            warn!(
+                error = error.for_log(),
+                "an object of the inbox was not taken in"
+            );
             Ok(())
         }
         Err(error) => Err(error),

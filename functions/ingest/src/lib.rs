@@ -22,7 +22,6 @@ use domain::{Result, Retry};
 use extract::{Extractor, Limits};
 use runtime::batch::{self, Message, Outcome};
 use runtime::config::ConfigError;
-use runtime::telemetry::chain_of;
 use store::Store;
 use store::work::WorkItem;
 use tracing::{error, info, warn};
@@ -80,7 +79,7 @@ async fn handle_one(state: &State, message: Message) -> Outcome {
                 // Done before: this is a duplicate.
                 Ok(None) => return Outcome::Done,
                 Err(error) => {
-                    warn!(work.id = %work.id, %error, "work could not be looked up");
+                    warn!(work.id = %work.id, error = error.for_log(), "work could not be looked up");
                     return Outcome::Again;
                 }
             };
@@ -90,7 +89,7 @@ async fn handle_one(state: &State, message: Message) -> Outcome {
         Ok(Received::Objects(objects)) => {
             for object in objects {
                 if let Err(error) = arrival::take(state, &object).await {
-                    warn!(error = chain_of(&error), "an S3 event was not handled");
+                    warn!(error = error.for_log(), "an S3 event was not handled");
                     return Outcome::Again;
                 }
             }
@@ -125,7 +124,7 @@ async fn settle(state: &State, item: &WorkItem, result: Result<()>, receive_coun
         return Outcome::Done;
     };
     let last = receive_count >= MAX_RECEIVES;
-    warn!(work.id = %item.work.id, receive_count, error = chain_of(&error), "work failed");
+    warn!(work.id = %item.work.id, receive_count, error = error.for_log(), "work failed");
     if error.retry() == Retry::Later && !last {
         return Outcome::Again;
     }
@@ -135,7 +134,7 @@ async fn settle(state: &State, item: &WorkItem, result: Result<()>, receive_coun
         detail: format!("{error}: redrive it once the cause is gone"),
     };
     if let Err(error) = state.store.give_up(item, failure).await {
-        warn!(work.id = %item.work.id, %error, "work could not be given up");
+        warn!(work.id = %item.work.id, error = error.for_log(), "work could not be given up");
     }
     Outcome::Again
 }

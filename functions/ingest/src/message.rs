@@ -2,6 +2,7 @@
 
 use aws_lambda_events::event::s3::S3Event;
 use domain::message::Work;
+use runtime::batch;
 use serde_json::Value;
 
 /// A message, read.
@@ -20,12 +21,12 @@ pub(crate) enum Received {
 /// # Errors
 /// What is wrong with it; it will never be readable.
 pub(crate) fn read(body: &str) -> Result<Received, String> {
-    let value: Value = serde_json::from_str(body).map_err(|error| error.to_string())?;
+    let value: Value = batch::parse(body)?;
     if value.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
         return Ok(Received::Test);
     }
     if value.get("Records").is_some() {
-        let event: S3Event = serde_json::from_value(value).map_err(|error| error.to_string())?;
+        let event: S3Event = batch::parse(body)?;
         return Ok(Received::Objects(
             event
                 .records
@@ -35,7 +36,7 @@ pub(crate) fn read(body: &str) -> Result<Received, String> {
                 .collect(),
         ));
     }
-    let work: Work = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    let work: Work = batch::parse(body)?;
     if work.v > Work::FORMAT {
         return Err(format!("format {} is newer than this function", work.v));
     }

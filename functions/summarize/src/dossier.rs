@@ -7,7 +7,6 @@ use domain::dossier::{Dossier, DossierSummary, Lease, Member, MemberSum};
 use domain::figures::{Entry, Figures};
 use domain::file::File;
 use domain::{DossierId, Error, FileId, Kind, WorkspaceId};
-use runtime::telemetry::chain_of;
 use rust_decimal::Decimal;
 use store::work::WorkItem;
 use tracing::{info, warn};
@@ -168,6 +167,6 @@ async fn release(state: &State, item: &WorkItem, id: DossierId, lease: Lease) {
         .release_dossier(&item.work.workspace, id, lease)
         .await;
     if let Err(error) = released {
-        warn!(work.id = %item.work.id, error = chain_of(&error), "a lease was not given back");
+        warn!(work.id = %item.work.id, error = error.for_log(), "a lease was not given back");
     }
 }

@@ -22,7 +22,6 @@ use domain::message::{Destination, Task, Work};
 use domain::{Error, Retry};
 use runtime::batch::{self, Message, Outcome};
 use runtime::config::{self, ConfigError};
-use runtime::telemetry::chain_of;
 use store::Store;
 use store::work::WorkItem;
 use tracing::{error, info, warn};
@@ -104,7 +103,7 @@ async fn receive(state: &State, message: Message) -> Outcome {
             Ok(Some(item)) => item,
             Ok(None) => return Outcome::Done,
             Err(error) => {
-                warn!(work.id = %work.id, error = chain_of(&error), "work could not be looked up");
+                warn!(work.id = %work.id, error = error.for_log(), "work could not be looked up");
                 return Outcome::Again;
             }
         };
@@ -132,7 +131,7 @@ async fn receive(state: &State, message: Message) -> Outcome {
 
 /// Reads the body of a message.
 fn read(body: &str) -> Result<Work, String> {
-    let work: Work = serde_json::from_str(body).map_err(|error| error.to_string())?;
+    let work: Work = batch::parse(body)?;
     if work.v > Work::FORMAT {
         return Err(format!("format {} is newer than this function", work.v));
     }
@@ -154,14 +153,14 @@ async fn perform(state: &State, item: &WorkItem) -> Result<Progress, Stop> {
 /// Decides what becomes of work that could not be done: another try, or a failure that is listed.
 async fn stopped(state: &State, item: &WorkItem, stop: &Stop, receive_count: u32) -> Outcome {
     let id = item.work.id;
-    warn!(work.id = %id, receive_count, code = stop.code(), error = chain_of(stop), "work stopped");
+    warn!(work.id = %id, receive_count, code = stop.code(), error = stop.for_log(), "work stopped");
     let again = stop.retry() == Retry::Later;
     if again && receive_count < MAX_RECEIVES {
         return Outcome::Again;
     }
     if let Some(failure) = stop.failure() {
         if let Err(error) = state.store.give_up(item, failure).await {
-            warn!(work.id = %id, error = chain_of(&error), "work could not be given up");
+            warn!(work.id = %id, error = error.for_log(), "work could not be given up");
             return Outcome::Again;
         }
         info!(work.id = %id, code = stop.code(), "gave work up");

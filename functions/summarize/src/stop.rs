@@ -3,6 +3,7 @@
 use ai::ModelError;
 use domain::file::Failure;
 use domain::{Error, Retry};
+use runtime::telemetry::chain_of;
 use thiserror::Error as ThisError;
 
 /// Why work on a summary stopped.
@@ -34,6 +35,15 @@ impl Stop {
             Self::Figures(_) | Self::TextMissing => Retry::Never,
             // For whoever looks through the messages that were set aside.
             Self::Misrouted => Retry::Later,
+        }
+    }
+
+    /// Writes it for a log, which quotes neither names nor documents.
+    pub(crate) fn for_log(&self) -> String {
+        match self {
+            Self::Store(error) | Self::Figures(error) => error.for_log(),
+            Self::Model(ModelError::Misquoted(_)) => self.code().to_owned(),
+            Self::Model(_) | Self::TextMissing | Self::Misrouted => chain_of(self),
         }
     }
 

@@ -4,7 +4,6 @@ use ai::{DocumentInput, ModelError, Task};
 use domain::FileId;
 use domain::file::{File, Status, SummaryReason};
 use domain::summary::{PIPELINE_VERSION, Summary, SummaryKey};
-use runtime::telemetry::chain_of;
 use store::blob::ObjectKey;
 use store::content::{Claim, Claimed, ContentItem, Reading};
 use store::work::WorkItem;
@@ -117,6 +116,6 @@ async fn release(state: &State, item: &WorkItem, claim: &Claim) {
         .release_summary(&item.work.workspace, claim)
         .await;
     if let Err(error) = released {
-        warn!(work.id = %item.work.id, error = chain_of(&error), "a claim was not given back");
+        warn!(work.id = %item.work.id, error = error.for_log(), "a claim was not given back");
     }
 }

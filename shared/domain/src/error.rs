@@ -1,5 +1,6 @@
 //! What can go wrong, said without regard to how it travels. `api::problem` turns it into HTTP.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use thiserror::Error as ThisError;
@@ -265,6 +266,39 @@ impl Error {
         }
     }
 
+    /// Writes the error for a log, with all errors below it. A log holds no names, so what quotes
+    /// the client is left out.
+    pub fn for_log(&self) -> String {
+        match self {
+            Self::Malformed { .. } => "the request is malformed".to_owned(),
+            Self::Invalid { errors } => {
+                let fields: Vec<&str> = errors.iter().map(|e| e.pointer.as_str()).collect();
+                format!("invalid: {}", fields.join(", "))
+            }
+            Self::NotFound { kind, .. } => format!("there is no such {}", kind.noun()),
+            Self::Gone { kind, reason, .. } => format!("the {} is gone: {reason}", kind.noun()),
+            Self::Conflict { code, .. } => (*code).to_owned(),
+            Self::Unauthenticated { .. }
+            | Self::Forbidden { .. }
+            | Self::NoText { .. }
+            | Self::PreconditionFailed { .. }
+            | Self::TooLarge { .. }
+            | Self::RefusedType { .. }
+            | Self::QuotaExceeded { .. }
+            | Self::Busy { .. }
+            | Self::Dependency { .. }
+            | Self::Corrupt { .. }
+            | Self::Panicked { .. } => {
+                let mut text = self.to_string();
+                for below in std::iter::successors(self.source(), |error| (*error).source()) {
+                    text.push_str(": ");
+                    text.push_str(&below.to_string());
+                }
+                text
+            }
+        }
+    }
+
     /// Says whether the same call may succeed when it is made again.
     pub const fn retry(&self) -> Retry {
         match self {
@@ -285,5 +319,39 @@ impl Error {
             | Self::Corrupt { .. }
             | Self::Panicked { .. } => Retry::Never,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_logged_of_an_error_quotes_no_client() {
+        let name = "Severance Jane Doe.pdf";
+        let quoting = [
+            Error::malformed(name),
+            Error::invalid("/name", name),
+            Error::not_found(Kind::Blob, format!("inbox/acme/{name}")),
+            Error::Gone {
+                kind: Kind::File,
+                id: name.to_owned(),
+                reason: "it was deleted",
+            },
+            Error::Conflict {
+                code: "name_taken",
+                detail: format!("{name} is taken"),
+            },
+        ];
+        for error in quoting {
+            let logged = error.for_log();
+            assert!(!logged.is_empty() && !logged.contains("Jane"), "{logged}");
+        }
+    }
+
+    #[test]
+    fn what_is_logged_of_a_failed_dependency_says_why() {
+        let error = Error::dependency("storing a blob", "the disk is full");
+        assert_eq!(error.for_log(), "storing a blob failed: the disk is full");
     }
 }

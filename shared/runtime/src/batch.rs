@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use rand::Rng;
+use serde::de::DeserializeOwned;
 
 /// One message, as a handler needs it.
 #[derive(Clone, Debug)]
@@ -94,6 +95,21 @@ where
         response.batch_item_failures.push(failure);
     }
     response
+}
+
+/// Reads the body of a message.
+///
+/// # Errors
+/// Where it cannot be read. What stands there is not quoted: it may be a name, and this is logged.
+pub fn parse<T: DeserializeOwned>(body: &str) -> Result<T, String> {
+    serde_json::from_str(body).map_err(|error| {
+        format!(
+            "{:?} error at line {} column {}",
+            error.classify(),
+            error.line(),
+            error.column()
+        )
+    })
 }
 
 fn message(record: SqsMessage) -> Message {
