@@ -382,13 +382,18 @@ def mapping_of(template: dict[str, Any], queue: str) -> dict[str, Any]:
     return mapping
 
 
+def test_files_that_are_read_fit_the_disk_beside_one_that_was_left_behind(template):
+    mebibytes = source.constant("shared/extract/src/limits.rs", r"file_bytes: (\d+) \* MIB")
+    assert functions(template)["ingest"]["EphemeralStorage"]["Size"] >= 2.2 * int(mebibytes)
+
+
 @pytest.mark.parametrize("queue", ["IngestQueue", "SummarizeQueue"])
 def test_work_is_sent_again_only_after_it_is_visible_again(template, queue):
     minutes = source.constant("shared/store/src/work.rs", r"RESEND_AFTER: SignedDuration = SignedDuration::from_mins\((\d+)\)")
     assert of_type(template, "AWS::SQS::Queue")[queue]["VisibilityTimeout"] < int(minutes) * 60
 
 
-@pytest.mark.parametrize("path", ["content", "dossier"])
+@pytest.mark.parametrize("path", ["summary", "dossier"])
 def test_claim_on_a_summary_outlives_the_function_and_not_the_message(template, path):
     minutes = source.constant(f"shared/store/src/{path}.rs", r"LEASE: SignedDuration = SignedDuration::from_mins\((\d+)\)")
     assert functions(template)["summarize"]["Timeout"] < int(minutes) * 60

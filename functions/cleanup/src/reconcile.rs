@@ -1,23 +1,27 @@
 //! The reconciler: objects in S3 that no row knows are removed.
 //!
-//! It covers blobs, under both their prefixes: every object older than an hour must have its blob
-//! row, and every multipart upload older than eight days an open session. It walks over all
-//! objects, some pages a run, and remembers where it stopped. Texts and receipts follow from their
-//! keys and are not looked at. A row without its object shows when the object is read, and is not
-//! looked for here: rows that are there for long have had their bytes read by the pipeline.
+//! It covers blobs, under both their prefixes, and texts: every blob older than an hour must have
+//! its row, every text that old must be of bytes that a version has, and every multipart upload
+//! older than eight days must have an open session. It walks over all objects, some pages a run, and
+//! remembers where it stopped. Where forgetting some bytes stopped half-way, their text is still
+//! there, and the walk over texts finishes it.
 
 use std::time::Instant;
 
 use domain::file::BlobRef;
 use domain::{Result, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
-use store::blob::{BLOBS_PREFIX, ListedMultipart, ListedObject, ObjectKey, PRESIGNED_PREFIX};
+use store::blob::{
+    BLOBS_PREFIX, ListedMultipart, ListedObject, ObjectKey, PRESIGNED_PREFIX, TEXT_PREFIX,
+};
+use store::forget::Text;
 
 use crate::State;
 use crate::sweep::Report;
 
-/// Age from which an object must have its row. The row is written first, so this only has to
-/// outlast a write that was under way when its session was aborted.
+/// Age from which an object must have its row. That of a blob is written first, so this only has to
+/// outlast a write that was under way when its session was aborted; that of a text is written right
+/// after it, by a run of minutes at most.
 const OBJECT_AGE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Age from which a multipart upload must have an open session: above the seven days of a session.
@@ -46,10 +50,12 @@ async fn walk_objects(state: &State, until: Instant, report: &mut Report) -> Res
         let page = store.blobs.list(prefix, looked_at.as_deref()).await?;
         looked_at = match page.objects.last() {
             Some(last) if page.more => Some(last.path.clone()),
-            _ if prefix == BLOBS_PREFIX => Some(PRESIGNED_PREFIX.to_owned()),
-            _ => None,
+            _ => prefix_after(prefix).map(ToOwned::to_owned),
         };
-        remove_orphans(state, page.objects, now, report).await?;
+        let mut objects = page.objects;
+        objects.retain(|object| is_older(object.written_at, OBJECT_AGE, now));
+        remove_orphans(state, &objects, report).await?;
+        forget_texts(state, &objects, report).await?;
         store.note_reconciled_to(looked_at.clone()).await?;
         if looked_at.is_none() {
             break;
@@ -58,25 +64,29 @@ async fn walk_objects(state: &State, until: Instant, report: &mut Report) -> Res
     Ok(())
 }
 
-/// The prefix a walk is in that has come to this key: first the one, then the other.
+/// The prefixes of a walk, in its order.
+const PREFIXES: [&str; 3] = [BLOBS_PREFIX, PRESIGNED_PREFIX, TEXT_PREFIX];
+
+/// The prefix a walk is in that has come to this key.
 fn prefix_at(looked_at: Option<&str>) -> &'static str {
-    if looked_at.is_some_and(|key| key.starts_with(PRESIGNED_PREFIX)) {
-        PRESIGNED_PREFIX
-    } else {
-        BLOBS_PREFIX
-    }
+    let of_key = |prefix: &&str| looked_at.is_some_and(|key| key.starts_with(*prefix));
+    PREFIXES.into_iter().find(of_key).unwrap_or(BLOBS_PREFIX)
 }
 
-/// Removes those of a page's objects that no row knows.
+/// The prefix a walk comes to next; none at its end.
+fn prefix_after(prefix: &str) -> Option<&'static str> {
+    let position = PREFIXES.iter().position(|other| *other == prefix)?;
+    PREFIXES.get(position + 1).copied()
+}
+
+/// Removes those of a page's blobs that no row knows.
 async fn remove_orphans(
     state: &State,
-    objects: Vec<ListedObject>,
-    now: Timestamp,
+    objects: &[ListedObject],
     report: &mut Report,
 ) -> Result<()> {
     let blobs = objects
         .iter()
-        .filter(|object| is_older(object.written_at, OBJECT_AGE, now))
         .filter_map(|object| blob_at(&object.path))
         .collect();
     for (workspace, blob) in state.store.orphans(blobs).await? {
@@ -84,6 +94,21 @@ async fn remove_orphans(
         match state.store.blobs.delete(&key).await {
             Ok(()) => report.orphans_removed += 1,
             Err(error) => report.failed("removing an object that belongs to nothing", &error),
+        }
+    }
+    Ok(())
+}
+
+/// Removes those of a page's texts that no version needs, and what else is known of their bytes.
+async fn forget_texts(state: &State, objects: &[ListedObject], report: &mut Report) -> Result<()> {
+    let texts = objects
+        .iter()
+        .filter_map(|object| text_at(&object.path))
+        .collect();
+    for text in state.store.unneeded_texts(texts).await? {
+        match state.store.forget_text(&text).await {
+            Ok(()) => report.orphans_removed += 1,
+            Err(error) => report.failed("forgetting a text that nothing needs", &error),
         }
     }
     Ok(())
@@ -135,7 +160,19 @@ async fn abort_orphan(state: &State, multipart: &ListedMultipart) -> Result<bool
 fn blob_at(path: &str) -> Option<(WorkspaceId, BlobRef)> {
     match ObjectKey::parse(path)? {
         ObjectKey::Blob(workspace, blob) => Some((workspace, blob)),
-        ObjectKey::Text(..) | ObjectKey::Receipt(..) | ObjectKey::Inbox(..) => None,
+        ObjectKey::Text(..) | ObjectKey::Inbox(..) => None,
+    }
+}
+
+/// Reads the key of a text. What is not one of ours is left alone.
+fn text_at(path: &str) -> Option<Text> {
+    match ObjectKey::parse(path)? {
+        ObjectKey::Text(workspace, content, id) => Some(Text {
+            workspace,
+            content,
+            id,
+        }),
+        ObjectKey::Blob(..) | ObjectKey::Inbox(..) => None,
     }
 }
 
@@ -148,11 +185,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_walk_goes_through_the_one_prefix_and_then_the_other() {
+    fn a_walk_goes_through_one_prefix_after_the_other() {
         assert_eq!(prefix_at(None), BLOBS_PREFIX);
         assert_eq!(prefix_at(Some("blobs/acme/x")), BLOBS_PREFIX);
-        assert_eq!(prefix_at(Some(PRESIGNED_PREFIX)), PRESIGNED_PREFIX);
+        assert_eq!(prefix_at(prefix_after(BLOBS_PREFIX)), PRESIGNED_PREFIX);
         assert_eq!(prefix_at(Some("presigned/acme/x")), PRESIGNED_PREFIX);
+        assert_eq!(prefix_at(prefix_after(PRESIGNED_PREFIX)), TEXT_PREFIX);
+        assert_eq!(prefix_at(Some("text/acme/x")), TEXT_PREFIX);
+        assert_eq!(prefix_after(TEXT_PREFIX), None);
     }
 
     #[test]

@@ -225,9 +225,11 @@ async fn a_walk_over_objects_goes_on_where_the_last_run_stopped() {
         ..Limits::default()
     };
 
-    // The first page is that of the functions' blobs, the second that of the clients'.
+    // The first page is that of the functions' blobs, the second that of the clients', the third
+    // that of the texts.
     assert_eq!(sweep::run(&state).await.orphans_removed, 0);
     assert_eq!(sweep::run(&state).await.orphans_removed, 1);
+    assert_eq!(sweep::run(&state).await.orphans_removed, 0);
     assert_eq!(store.reconciled_to().await.unwrap(), None);
 }
 

@@ -17,8 +17,8 @@ mod message;
 mod read;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use domain::message::{Destination, Task};
-use domain::{Result, Retry};
+use domain::message::{Destination, Task, Work};
+use domain::{Error, Result, Retry};
 use extract::{Extractor, Limits};
 use runtime::batch::{self, Message, Outcome};
 use runtime::config::ConfigError;
@@ -35,9 +35,33 @@ pub struct State {
     pub store: Store,
     /// Reads untrusted files, each in a process of its own.
     pub extractor: Extractor,
+    /// How many bytes of a file too large to read are hashed in one run.
+    pub slice_bytes: u64,
+    /// How many pages of files are put into a dossier in one run.
+    pub fill_pages: usize,
 }
 
+/// Bytes that are hashed in one run: 1 GiB takes 41 seconds even at 25 MiB/s, and two such messages
+/// of a batch end before the function's time does.
+const SLICE_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Pages of 100 files: at some 50 milliseconds a file they take half a minute.
+const FILL_PAGES: usize = 6;
+
+/// How often work begins again at once because someone else changed what it was about to change.
+const RACES: u32 = 4;
+
 impl State {
+    /// Works with this store and this reader of files, within the usual limits.
+    pub const fn new(store: Store, extractor: Extractor) -> Self {
+        Self {
+            store,
+            extractor,
+            slice_bytes: SLICE_BYTES,
+            fill_pages: FILL_PAGES,
+        }
+    }
+
     /// Connects to what the environment names.
     ///
     /// # Errors
@@ -48,10 +72,8 @@ impl State {
             meaning: "this program, to start again as the reader of files",
             reason: error.to_string(),
         })?;
-        Ok(Self {
-            store: Store::from_environment(&[Destination::Ingest, Destination::Summarize]).await?,
-            extractor: Extractor::new(program, Limits::default()),
-        })
+        let store = Store::from_environment(&[Destination::Ingest, Destination::Summarize]).await?;
+        Ok(Self::new(store, Extractor::new(program, Limits::default())))
     }
 }
 
@@ -71,21 +93,7 @@ pub async fn handle(state: &State, event: SqsEvent) -> SqsBatchResponse {
 
 async fn handle_one(state: &State, message: Message) -> Outcome {
     match message::read(&message.body) {
-        Ok(Received::Work(work)) => {
-            let is_last = message.receive_count >= MAX_RECEIVES;
-            let begun = state.store.begin_work(&work.workspace, work.id, is_last);
-            let item = match begun.await {
-                Ok(Some(item)) => item,
-                // Done before: this is a duplicate.
-                Ok(None) => return Outcome::Done,
-                Err(error) => {
-                    warn!(work.id = %work.id, error = error.for_log(), "work could not be looked up");
-                    return Outcome::Again;
-                }
-            };
-            let result = perform(state, &item).await;
-            settle(state, &item, result, message.receive_count).await
-        }
+        Ok(Received::Work(work)) => handle_work(state, &work, message.receive_count).await,
         Ok(Received::Objects(objects)) => {
             for object in objects {
                 if let Err(error) = arrival::take(state, &object).await {
@@ -103,12 +111,41 @@ async fn handle_one(state: &State, message: Message) -> Outcome {
     }
 }
 
+async fn handle_work(state: &State, work: &Work, receive_count: u32) -> Outcome {
+    let store = &state.store;
+    let is_last = receive_count >= MAX_RECEIVES;
+    let mut found = store.begin_work(&work.workspace, work.id, is_last).await;
+    let mut races = 0;
+    loop {
+        let item = match found {
+            Ok(Some(item)) => item,
+            // Done before: this is a duplicate.
+            Ok(None) => return Outcome::Done,
+            Err(error) => {
+                warn!(work.id = %work.id, error = error.for_log(), "work could not be looked up");
+                return Outcome::Again;
+            }
+        };
+        let result = perform(state, &item).await;
+        races += 1;
+        if races == RACES || !matches!(result, Err(Error::Busy { .. })) {
+            return settle(state, &item, result, receive_count).await;
+        }
+        found = store.work(&work.workspace, work.id).await;
+    }
+}
+
 async fn perform(state: &State, item: &WorkItem) -> Result<()> {
     let workspace = &item.work.workspace;
     match item.work.task {
         Task::ReadVersion { file, version } => read::read(state, item, file, version).await,
         Task::PlaceFile { file } => state.store.place_file(workspace, item, file).await,
-        Task::FillDossier { dossier } => state.store.fill_dossier(workspace, item, dossier).await,
+        Task::FillDossier { dossier } => {
+            let store = &state.store;
+            store
+                .fill_dossier(workspace, item, dossier, state.fill_pages)
+                .await
+        }
         Task::SummarizeVersion { .. } | Task::SummarizeDossier { .. } => {
             // Sent to the wrong queue by hand: to the right one with it.
             state.store.send(&item.work).await;

@@ -1,11 +1,13 @@
 //! Reads a committed version: verifies its bytes, extracts its text, finds its facts.
 
+use std::path::{Path, PathBuf};
+
 use bytes::Bytes;
 use domain::facts::Facts;
 use domain::file::{Failure, File, Status, Version};
-use domain::summary::PIPELINE_VERSION;
 use domain::{BlobId, Error, FileId, Result, Sha256, WorkspaceId};
 use extract::Outcome;
+use store::Store;
 use store::blob::ObjectKey;
 use store::content::{ContentItem, Reading};
 use store::membership::place_work;
@@ -14,31 +16,105 @@ use tempfile::TempDir;
 
 use crate::State;
 
-/// Reads a version of a file, if it is still the current one and has not been read.
+/// Reads a version of a file, if nobody has.
+///
+/// One that another has taken the place of is only verified, and only if it was promised a hash:
+/// until then it cannot be fetched.
 pub(crate) async fn read(state: &State, item: &WorkItem, id: FileId, number: u32) -> Result<()> {
     let workspace = &item.work.workspace;
     let store = &state.store;
     let Some(file) = store.file_if_living(workspace, id).await? else {
         return store.finish(item).await;
     };
-    let unread = matches!(file.status, Status::Pending | Status::Scanning);
-    if file.version != number || !unread {
+    let version = store.version(workspace, id, number).await?;
+    let is_current = file.version == number;
+    let unread = if is_current {
+        matches!(file.status, Status::Pending | Status::Scanning)
+    } else {
+        !version.content.is_readable()
+    };
+    if !unread {
         return store.finish(item).await;
     }
-    let version = store.version(workspace, id, number).await?;
-    let folder = TempDir::new().map_err(|error| Error::dependency("making a folder", error))?;
-    let path = folder.path().join("content");
-    let key = ObjectKey::Blob(workspace.clone(), version.content.blob);
-    let (sha256, size_bytes) = match store.blobs.download(&key, &path).await {
-        Ok(downloaded) => downloaded,
+    let most = state.extractor.limits().file_bytes;
+    let fetched = if is_current && version.content.size_bytes <= most {
+        download(state, workspace, &version).await
+    } else {
+        hash(state, item, id, &version).await
+    };
+    let Fetched {
+        sha256,
+        size_bytes,
+        copy,
+    } = match fetched {
+        Ok(Some(fetched)) => fetched,
+        // The rest of its bytes is work of its own, which has been asked for.
+        Ok(None) => return Ok(()),
         Err(Error::NotFound { .. }) => return store.give_up(item, bytes_missing()).await,
         Err(error) => return Err(error),
     };
     if let Some(failure) = mismatch(&version, sha256, size_bytes) {
         return store.give_up(item, failure).await;
     }
-    let content = content(state, workspace, &file, sha256, &path).await?;
+    if !is_current {
+        let version = verified(version, sha256);
+        return store.settle_replaced(id, &version, item).await;
+    }
+    let content = content(state, workspace, &file, sha256, copy.as_ref()).await?;
     settle(state, item, file, version, sha256, content).await
+}
+
+/// The bytes of a version, as they were found.
+struct Fetched {
+    sha256: Sha256,
+    size_bytes: u64,
+    /// A copy of them, unless they are too many to be read.
+    copy: Option<LocalCopy>,
+}
+
+/// A copy on disk, which goes with its folder.
+struct LocalCopy {
+    folder: TempDir,
+}
+
+impl LocalCopy {
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("content")
+    }
+}
+
+async fn download(
+    state: &State,
+    workspace: &WorkspaceId,
+    version: &Version,
+) -> Result<Option<Fetched>> {
+    let folder = TempDir::new().map_err(|error| Error::dependency("making a folder", error))?;
+    let copy = LocalCopy { folder };
+    let key = ObjectKey::Blob(workspace.clone(), version.content.blob);
+    let (sha256, size_bytes) = state.store.blobs.download(&key, &copy.path()).await?;
+    Ok(Some(Fetched {
+        sha256,
+        size_bytes,
+        copy: Some(copy),
+    }))
+}
+
+/// Hashes bytes that nothing will read, without a copy of them. None when there are more.
+async fn hash(
+    state: &State,
+    item: &WorkItem,
+    file: FileId,
+    version: &Version,
+) -> Result<Option<Fetched>> {
+    let store = &state.store;
+    let sha256 = store
+        .hash_version(item, file, version, state.slice_bytes)
+        .await?;
+    Ok(sha256.map(|sha256| Fetched {
+        sha256,
+        size_bytes: version.content.size_bytes,
+        copy: None,
+    }))
 }
 
 /// Returns what is known of the bytes, and reads them when nothing is or reading them failed.
@@ -47,7 +123,7 @@ async fn content(
     workspace: &WorkspaceId,
     file: &File,
     sha256: Sha256,
-    path: &std::path::Path,
+    copy: Option<&LocalCopy>,
 ) -> Result<ContentItem> {
     let known = state.store.content(workspace, sha256).await?;
     if let Some(known) = known
@@ -55,25 +131,19 @@ async fn content(
     {
         return Ok(known);
     }
-    let item = extract(state, workspace, file, path).await?;
-    state.store.keep_content(workspace, sha256, &item).await?;
-    let kept = state.store.content(workspace, sha256).await?;
-    let Some(kept) = kept.filter(|kept| kept.reading != item.reading) else {
-        return Ok(item);
+    let item = match copy {
+        Some(copy) => extract(state, workspace, file, sha256, &copy.path()).await?,
+        None => ContentItem::new(Reading::Unsupported, Facts::default()),
     };
-    // Another worker read the same bytes at the same time: its text stands and ours goes.
-    if let Reading::Text { text, .. } = item.reading {
-        let key = ObjectKey::Text(workspace.clone(), text);
-        state.store.blobs.delete(&key).await?;
-    }
-    Ok(kept)
+    state.store.keep_content(workspace, sha256, item).await
 }
 
 async fn extract(
     state: &State,
     workspace: &WorkspaceId,
     file: &File,
-    path: &std::path::Path,
+    sha256: Sha256,
+    path: &Path,
 ) -> Result<ContentItem> {
     let extracted = state
         .extractor
@@ -85,7 +155,7 @@ async fn extract(
                 let facts = extract::facts::facts(&text, extraction.table.as_ref());
                 let text_bytes = text.len() as u64;
                 let id = BlobId::new(state.store.ids.random());
-                let key = ObjectKey::Text(workspace.clone(), id);
+                let key = ObjectKey::Text(workspace.clone(), sha256, id);
                 let bytes = Bytes::from(text);
                 // Text before the row that says there is text.
                 state
@@ -119,12 +189,7 @@ async fn extract(
             (Reading::Failed { failure }, Facts::default())
         }
     };
-    Ok(ContentItem {
-        pipeline_version: PIPELINE_VERSION,
-        reading,
-        facts,
-        refs: 0,
-    })
+    Ok(ContentItem::new(reading, facts))
 }
 
 /// Writes what was found into the file and its version, and asks for the file to be placed.
@@ -132,24 +197,49 @@ async fn settle(
     state: &State,
     item: &WorkItem,
     mut file: File,
-    mut version: Version,
+    version: Version,
     sha256: Sha256,
     content: ContentItem,
 ) -> Result<()> {
+    let store = &state.store;
     let workspace = &item.work.workspace;
     let place = place_work(workspace, file.id);
-    for verified in [&mut file.content, &mut version.content] {
-        verified.sha256 = Some(sha256);
-        verified.promised_sha256 = None;
-    }
+    let version = verified(version, sha256);
+    file.content = version.content.clone();
     file.status = Status::Extracted;
     file.facts = content.facts;
-    state
-        .store
+    let settled = store
         .settle(workspace, &mut file, &version, sha256, item, &place)
-        .await?;
-    state.store.send(&place).await;
+        .await;
+    if let Err(error) = settled {
+        forget_if_replaced(store, workspace, file.id, version.number, sha256).await?;
+        return Err(error);
+    }
+    store.send(&place).await;
     Ok(())
+}
+
+/// Forgets what was read for a version that is no longer read: whoever erased its file, or gave it
+/// another version, did not know of this reading.
+async fn forget_if_replaced(
+    store: &Store,
+    workspace: &WorkspaceId,
+    id: FileId,
+    number: u32,
+    sha256: Sha256,
+) -> Result<()> {
+    let file = store.file_if_living(workspace, id).await?;
+    if file.is_some_and(|file| file.version == number) {
+        return Ok(());
+    }
+    store.forget_content(workspace, sha256).await
+}
+
+/// The version with the hash that its bytes were found to have.
+fn verified(mut version: Version, sha256: Sha256) -> Version {
+    version.content.sha256 = Some(sha256);
+    version.content.promised_sha256 = None;
+    version
 }
 
 /// Says how the bytes differ from what was promised of them.

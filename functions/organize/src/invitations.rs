@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::State;
-use crate::finish::to_the_end;
+use api::finish::to_the_end;
 
 /// An invitation to a workspace, or the membership that it became.
 #[derive(Debug, Serialize, ToSchema)]

@@ -114,7 +114,7 @@ async fn receive(state: &State, message: Message) -> Outcome {
                 return match state.store.wait_for_other(&item, LATER).await {
                     Ok(()) => Outcome::Done,
                     Err(error) => {
-                        warn!(work.id = %work.id, error = chain_of(&error), "work could not wait");
+                        warn!(work.id = %work.id, error = error.for_log(), "work could not wait");
                         Outcome::Again
                     }
                 };

@@ -5,7 +5,8 @@ use domain::FileId;
 use domain::file::{File, Status, SummaryReason};
 use domain::summary::{PIPELINE_VERSION, Summary, SummaryKey};
 use store::blob::ObjectKey;
-use store::content::{Claim, Claimed, ContentItem, Reading};
+use store::content::{ContentItem, Reading};
+use store::summary::{Claim, Claimed};
 use store::work::WorkItem;
 use tracing::{info, warn};
 
@@ -89,7 +90,7 @@ async fn write(
     let Reading::Text { text, .. } = content.reading else {
         return Err(Stop::TextMissing);
     };
-    let text = ObjectKey::Text(workspace.clone(), text);
+    let text = ObjectKey::Text(workspace.clone(), claim.key.content, text);
     let text = match store.blobs.read_head(&text, MAX_TEXT_BYTES).await {
         Err(domain::Error::NotFound { .. }) => return Err(Stop::TextMissing),
         read => read?,

@@ -86,10 +86,10 @@ impl Functions {
                 store: store.clone(),
                 authenticator,
             },
-            ingest: ingest::State {
-                store: store.clone(),
-                extractor: Extractor::new(settings.reader, settings.reading),
-            },
+            ingest: ingest::State::new(
+                store.clone(),
+                Extractor::new(settings.reader, settings.reading),
+            ),
             summarize: summarize::State {
                 store: store.clone(),
                 model: settings.model,

@@ -10,6 +10,7 @@ pub mod facts;
 pub mod figures;
 pub mod file;
 pub mod folder;
+pub mod hashing;
 pub mod id;
 pub mod message;
 pub mod name;

@@ -59,6 +59,11 @@ impl Extractor {
         Ok(Self::new(program, limits))
     }
 
+    /// Returns how much one file may take.
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Reads the file at `path`. `media_type` is what [`media::sniff`] said of it; parameters are
     /// ignored. The file must not change meanwhile.
     ///

@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 
 const MIB: u64 = 1024 * 1024;
 
-/// How much one file may take to read. The first three are kept by the operating system and the
-/// parent, the rest by the readers.
+/// How much one file may take to read. Memory and times are kept by the operating system and
+/// the parent, the rest by the readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
+    /// Bytes of the file itself: readers hold all of it in memory.
+    pub file_bytes: u64,
     /// Address space of the child, which is more than it touches: the program itself and the stack
     /// of its reader are in it.
     pub memory_bytes: u64,
@@ -37,6 +39,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            file_bytes: 256 * MIB,
             memory_bytes: 1024 * MIB,
             cpu_seconds: 30,
             wall: Duration::from_mins(1),

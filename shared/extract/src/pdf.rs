@@ -19,7 +19,7 @@ const END_REACH: usize = 2048;
 /// Reads a PDF. A file that only limits printing or changing opens for everyone and is read; one that
 /// asks for a password is not.
 pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Extraction, Failure> {
-    let bytes = reader::bytes(path)?;
+    let bytes = reader::bytes(path, limits)?;
     let is_whole = has_end(&bytes);
     let document = PdfDocument::from_bytes(bytes).map_err(|error| failure(&error))?;
     // The reader gives empty text for a locked file, so that has to be asked first.

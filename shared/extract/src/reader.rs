@@ -10,9 +10,6 @@ use crate::failure::{Code, Failure};
 use crate::limits::Limits;
 use crate::{csv, docx, html, markdown, media, pdf, plain, sheet};
 
-/// Largest file that is read into memory at once.
-const MOST_BYTES: u64 = 256 * 1024 * 1024;
-
 /// The name of the stream in which Office keeps a document with a password, in UTF-16.
 /// Source: MS-OFFCRYPTO 2.3.
 const ENCRYPTED_PACKAGE: &str = "EncryptedPackage";
@@ -28,10 +25,10 @@ pub(crate) fn read(path: &Path, media_type: &str, limits: &Limits) -> Result<Ext
         media::XLS | media::DOC | media::PPT | media::OLE => {
             compound_file(path, media_type, limits)
         }
-        media::CSV | media::TSV => Ok(csv::read(&bytes(path)?, media_type, limits)),
-        media::HTML => html::read(&bytes(path)?, limits),
-        media::MARKDOWN => markdown::read(&bytes(path)?, limits),
-        _ if is_plain_text(media_type) => plain::read(&bytes(path)?, limits),
+        media::CSV | media::TSV => Ok(csv::read(&bytes(path, limits)?, media_type, limits)),
+        media::HTML => html::read(&bytes(path, limits)?, limits),
+        media::MARKDOWN => markdown::read(&bytes(path, limits)?, limits),
+        _ if is_plain_text(media_type) => plain::read(&bytes(path, limits)?, limits),
         _ if is_empty(path)? => Ok(Extraction::text(String::new(), None)),
         _ => Ok(Extraction::unsupported()),
     }
@@ -43,7 +40,7 @@ fn compound_file(path: &Path, media_type: &str, limits: &Limits) -> Result<Extra
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
         .collect();
-    let content = bytes(path)?;
+    let content = bytes(path, limits)?;
     if content.windows(name.len()).any(|window| window == name) {
         return Err(Failure::encrypted());
     }
@@ -69,16 +66,17 @@ fn is_plain_text(media_type: &str) -> bool {
 }
 
 /// The whole file, for the readers that need all of it at once.
-pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(crate) fn bytes(path: &Path, limits: &Limits) -> Result<Vec<u8>, Failure> {
+    let most = limits.file_bytes;
     let mut content = Vec::new();
     let file = File::open(path).map_err(|error| unreadable(&error))?;
     let read = file
-        .take(MOST_BYTES + 1)
+        .take(most.saturating_add(1))
         .read_to_end(&mut content)
         .map_err(|error| unreadable(&error))?;
-    if read as u64 > MOST_BYTES {
+    if read as u64 > most {
         let detail =
-            format!("The file is larger than the {MOST_BYTES} bytes that can be read. Split it.");
+            format!("The file is larger than the {most} bytes that can be read. Split it.");
         return Err(Failure::new(Code::TooLargeInside, detail));
     }
     Ok(content)

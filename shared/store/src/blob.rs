@@ -11,10 +11,11 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-pub use self::key::{BLOBS_PREFIX, INBOX_PREFIX, ObjectKey, PRESIGNED_PREFIX};
+pub use self::key::{BLOBS_PREFIX, INBOX_PREFIX, ObjectKey, PRESIGNED_PREFIX, TEXT_PREFIX};
 pub use self::listing::{ListedMultipart, ListedObject, MultipartPage, ObjectPage};
 pub use self::multipart::{Completed, StoredPart};
 pub use self::object::ObjectHead;
+pub(crate) use self::object::{is_missing, missing};
 pub use self::signing::{Delivery, SignedUrl};
 
 /// The bucket and how to reach it.

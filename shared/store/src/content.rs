@@ -1,19 +1,20 @@
-//! What is known of some bytes: what was read from them, and their one summary by each model and
-//! prompt. Files with equal bytes share it, counted by reference.
+//! What was read from some bytes. Files with equal bytes share it, counted by reference.
 
 use domain::facts::Facts;
 use domain::file::{Failure, File, Version};
-use domain::summary::{PIPELINE_VERSION, Summary, SummaryKey};
+use domain::summary::PIPELINE_VERSION;
 use domain::{BlobId, Error, FileId, Result, Sha256, WorkspaceId};
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::blob::ObjectKey;
 use crate::file::{change_file, settle_version};
-use crate::keys::{Key, SUMMARY_PREFIX, content_partition};
-use crate::table::{Expression, Query, Rejected, Write, absent, present};
+use crate::keys::Key;
+use crate::table::{Expression, Rejected, Write, absent, busy};
 use crate::work::{self, WorkItem};
+
+/// How often keeping what was read looks again after losing a race.
+const TRIES: u32 = 8;
 
 /// What reading some bytes came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,43 +51,28 @@ pub struct ContentItem {
     /// How many versions have these bytes.
     #[serde(default)]
     pub refs: u64,
+    /// Whether it is being forgotten: no version has these bytes, and none can refer to it any more.
+    #[serde(default)]
+    pub being_forgotten: bool,
 }
 
-/// The one summary of some bytes, claimed or committed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct SummaryItem {
-    /// Grows with every claim (fencing token).
-    #[serde(rename = "fence")]
-    token: u64,
-    /// When a claim can be taken over, in microseconds since 1970.
-    lease_until_us: i64,
-    /// How often the model was called for it: 1, and 1 more for each crash or lease that ran out.
-    attempts: u64,
-    /// The summary, once it is committed.
-    summary: Option<Summary>,
-}
+impl ContentItem {
+    /// What this pipeline has read from some bytes.
+    pub const fn new(reading: Reading, facts: Facts) -> Self {
+        Self {
+            pipeline_version: PIPELINE_VERSION,
+            reading,
+            facts,
+            refs: 0,
+            being_forgotten: false,
+        }
+    }
 
-/// How long one worker may take to write a summary: above the model's own time limit, below the
-/// queue's visibility timeout.
-const LEASE: SignedDuration = SignedDuration::from_mins(3);
-
-/// The right to write the summary of some bytes.
-#[derive(Clone, Debug)]
-pub struct Claim {
-    /// Which summary.
-    pub key: SummaryKey,
-    token: u64,
-}
-
-/// What asking for the right to write a summary came to.
-#[derive(Debug)]
-pub enum Claimed {
-    /// It is yours to write.
-    Yours(Claim),
-    /// It is written.
-    Written(Summary),
-    /// Someone else is writing it.
-    Taken,
+    /// Says whether it is still what should be known when `other` has been read.
+    fn stands_against(&self, other: &Self) -> bool {
+        self.pipeline_version >= other.pipeline_version
+            && !matches!(self.reading, Reading::Failed { .. })
+    }
 }
 
 impl Store {
@@ -97,24 +83,66 @@ impl Store {
         content: Sha256,
     ) -> Result<Option<ContentItem>> {
         let item: Option<ContentItem> = self.table.get(Key::content(workspace, content)).await?;
-        Ok(item.filter(|item| item.pipeline_version == PIPELINE_VERSION))
+        Ok(item.filter(|item| item.pipeline_version == PIPELINE_VERSION && !item.being_forgotten))
     }
 
-    /// Keeps what was read from some bytes. What is known of them stays, unless it is that they
-    /// could not be read or an older pipeline read them.
+    /// Keeps what was read from some bytes, and returns what is known of them from now on. What was
+    /// known before stands, unless it is that they could not be read or an older pipeline read them.
+    /// The text of the reading that does not stand is removed.
+    ///
+    /// # Errors
+    /// `Busy` when others read the same bytes at the same time, again and again.
     pub async fn keep_content(
         &self,
         workspace: &WorkspaceId,
         content: Sha256,
+        item: ContentItem,
+    ) -> Result<ContentItem> {
+        for _ in 0..TRIES {
+            let before: Option<ContentItem> =
+                self.table.get(Key::content(workspace, content)).await?;
+            if before.as_ref().is_some_and(|before| before.being_forgotten) {
+                self.forget_content(workspace, content).await?;
+                continue;
+            }
+            if let Some(before) = &before
+                && before.stands_against(&item)
+            {
+                self.remove_text(workspace, content, &item.reading).await?;
+                return Ok(before.clone());
+            }
+            if !self
+                .replace_content(workspace, content, before.as_ref(), &item)
+                .await?
+            {
+                continue;
+            }
+            if let Some(before) = before {
+                self.remove_text(workspace, content, &before.reading)
+                    .await?;
+            }
+            return Ok(item);
+        }
+        Err(busy("the same bytes are being read by someone else"))
+    }
+
+    /// Puts one reading in the place of another. False when a race was lost.
+    async fn replace_content(
+        &self,
+        workspace: &WorkspaceId,
+        content: Sha256,
+        before: Option<&ContentItem>,
         item: &ContentItem,
-    ) -> Result<()> {
+    ) -> Result<bool> {
+        let as_read = match before {
+            Some(before) => {
+                Expression::new("reading = :before AND attribute_not_exists(being_forgotten)")
+                    .value(":before", &before.reading)?
+            }
+            None => absent(),
+        };
         let write = Write::Update {
-            condition: Some(
-                Expression::new(
-                    "attribute_not_exists(pk) OR reading.outcome = :failed OR pipeline_version < :version",
-                )
-                .text(":failed", "failed"),
-            ),
+            condition: Some(as_read),
             key: Key::content(workspace, content),
             change: Expression::new(
                 "SET reading = :reading, facts = :facts, pipeline_version = :version",
@@ -124,8 +152,25 @@ impl Store {
             .number(":version", item.pipeline_version),
         };
         match self.table.transact(vec![write]).await {
-            Ok(()) | Err(Rejected::Conditions(_)) => Ok(()),
+            Ok(()) => Ok(true),
+            Err(Rejected::Conditions(_)) => Ok(false),
             Err(Rejected::Error(error)) => Err(error),
+        }
+    }
+
+    /// Removes the text of a reading that no row names any more.
+    pub(crate) async fn remove_text(
+        &self,
+        workspace: &WorkspaceId,
+        content: Sha256,
+        reading: &Reading,
+    ) -> Result<()> {
+        match reading {
+            Reading::Text { text, .. } => {
+                let key = ObjectKey::Text(workspace.clone(), content, *text);
+                self.blobs.delete(&key).await
+            }
+            Reading::NoText | Reading::Unsupported | Reading::Failed { .. } => Ok(()),
         }
     }
 
@@ -150,7 +195,7 @@ impl Store {
             change_file(workspace, file, now)?,
             settle_version(workspace, file.id, version, counted)?,
             Write::Update {
-                condition: Some(present()),
+                condition: Some(is_kept()),
                 key: Key::content(workspace, content),
                 change: Expression::new("ADD refs :more").number(":more", i32::from(!counted)),
             },
@@ -183,156 +228,6 @@ impl Store {
             .await
             .map_err(|rejected| rejected.into_error("the file was changed while it was summarized"))
     }
-
-    /// Asks for the right to write a summary.
-    pub async fn claim_summary(&self, workspace: &WorkspaceId, key: SummaryKey) -> Result<Claimed> {
-        let row_key = Key::summary(workspace, &key);
-        let now = self.clock.now();
-        let until = now.checked_add(LEASE).unwrap_or(Timestamp::MAX);
-        let item: Option<SummaryItem> = self.table.get(row_key.clone()).await?;
-        let token = match item {
-            Some(SummaryItem {
-                summary: Some(summary),
-                ..
-            }) => return Ok(Claimed::Written(summary)),
-            Some(item) if item.lease_until_us > now.as_microsecond() => return Ok(Claimed::Taken),
-            Some(item) => item.token,
-            None => 0,
-        };
-        let write = Write::Update {
-            condition: Some(if token == 0 {
-                absent()
-            } else {
-                Expression::new("fence = :seen").number(":seen", token)
-            }),
-            key: row_key,
-            change: Expression::new("SET lease_until_us = :until ADD fence :one, attempts :one")
-                .number(":until", until.as_microsecond())
-                .number(":one", 1),
-        };
-        match self.table.transact(vec![write]).await {
-            Ok(()) => Ok(Claimed::Yours(Claim {
-                key,
-                token: token + 1,
-            })),
-            Err(Rejected::Conditions(_)) => Ok(Claimed::Taken),
-            Err(Rejected::Error(error)) => Err(error),
-        }
-    }
-
-    /// Commits a summary, if the claim still holds.
-    ///
-    /// # Errors
-    /// `Busy` when the claim was taken over.
-    pub async fn commit_summary(
-        &self,
-        workspace: &WorkspaceId,
-        claim: &Claim,
-        summary: &Summary,
-    ) -> Result<()> {
-        let write = Write::Update {
-            condition: Some(
-                Expression::new("fence = :token AND attribute_not_exists(summary)")
-                    .number(":token", claim.token),
-            ),
-            key: Key::summary(workspace, &claim.key),
-            change: Expression::new("SET summary = :summary").value(":summary", summary)?,
-        };
-        self.table
-            .transact(vec![write])
-            .await
-            .map_err(|rejected| rejected.into_error("another worker writes this summary"))
-    }
-
-    /// Gives a claim back after a failure, so that the next try need not wait for the lease.
-    pub async fn release_summary(&self, workspace: &WorkspaceId, claim: &Claim) -> Result<()> {
-        let write = Write::Update {
-            condition: Some(
-                Expression::new("fence = :token AND attribute_not_exists(summary)")
-                    .number(":token", claim.token),
-            ),
-            key: Key::summary(workspace, &claim.key),
-            change: Expression::new("SET lease_until_us = :zero").number(":zero", 0),
-        };
-        match self.table.transact(vec![write]).await {
-            Ok(()) | Err(Rejected::Conditions(_)) => Ok(()),
-            Err(Rejected::Error(error)) => Err(error),
-        }
-    }
-
-    /// Returns how many summaries of some bytes are committed and how often a model was called for
-    /// them.
-    pub async fn summary_attempts(
-        &self,
-        workspace: &WorkspaceId,
-        content: Sha256,
-    ) -> Result<(usize, u64)> {
-        let items: Vec<SummaryItem> = self
-            .table
-            .query_all(Query::prefix(
-                content_partition(workspace, content),
-                SUMMARY_PREFIX,
-            ))
-            .await?;
-        let committed = items.iter().filter(|item| item.summary.is_some()).count();
-        Ok((committed, items.iter().map(|item| item.attempts).sum()))
-    }
-
-    /// Forgets what is known of some bytes once no version refers to them: text, facts, summaries.
-    pub(crate) async fn forget_content(
-        &self,
-        workspace: &WorkspaceId,
-        content: Sha256,
-    ) -> Result<()> {
-        #[derive(Deserialize)]
-        struct Keyed {
-            sk: String,
-        }
-        let item: Option<ContentItem> = self.table.get(Key::content(workspace, content)).await?;
-        let Some(item) = item else { return Ok(()) };
-        let gone = Write::Delete {
-            condition: Some(
-                Expression::new(
-                    "(attribute_not_exists(refs) OR refs <= :zero) AND reading = :reading",
-                )
-                .number(":zero", 0)
-                .value(":reading", &item.reading)?,
-            ),
-            key: Key::content(workspace, content),
-        };
-        match self.table.transact(vec![gone]).await {
-            Ok(()) => {}
-            // Another file has the same bytes, or is just being read.
-            Err(Rejected::Conditions(_)) => return Ok(()),
-            Err(Rejected::Error(error)) => return Err(error),
-        }
-        let partition = content_partition(workspace, content);
-        let summaries: Vec<Keyed> = self
-            .table
-            .query_all(Query::prefix(partition.clone(), SUMMARY_PREFIX))
-            .await?;
-        for summary in summaries {
-            let key = Key {
-                pk: partition.clone(),
-                sk: summary.sk,
-            };
-            let delete = Write::Delete {
-                condition: None,
-                key,
-            };
-            self.table
-                .transact(vec![delete])
-                .await
-                .map_err(|rejected| rejected.into_error("a summary could not be removed"))?;
-        }
-        match item.reading {
-            Reading::Text { text, .. } => {
-                let key = ObjectKey::Text(workspace.clone(), text);
-                self.blobs.delete(&key).await
-            }
-            Reading::NoText | Reading::Unsupported | Reading::Failed { .. } => Ok(()),
-        }
-    }
 }
 
 /// One version no longer refers to some bytes.
@@ -344,6 +239,11 @@ pub(crate) fn release(workspace: &WorkspaceId, content: Sha256) -> Write {
     }
 }
 
+/// Holds while something is known of some bytes that can be referred to.
+pub(crate) fn is_kept() -> Expression {
+    Expression::new("attribute_exists(pk) AND attribute_not_exists(being_forgotten)")
+}
+
 /// The text of a file, where it is.
 ///
 /// # Errors
@@ -353,11 +253,11 @@ pub fn text_key(
     file: &File,
     reading: Option<&Reading>,
 ) -> Result<ObjectKey> {
-    match reading {
-        Some(Reading::Text { text, .. }) => Ok(ObjectKey::Text(workspace.clone(), *text)),
-        Some(Reading::NoText | Reading::Unsupported | Reading::Failed { .. }) | None => {
-            Err(no_text(file.id))
+    match (file.content.sha256, reading) {
+        (Some(content), Some(Reading::Text { text, .. })) => {
+            Ok(ObjectKey::Text(workspace.clone(), content, *text))
         }
+        _ => Err(no_text(file.id)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use domain::dossier::{Dossier, DossierSummary, Lease, Member, MemberSum, Signature};
 use domain::message::{Task, Work};
-use domain::{DossierId, Error, Kind, Result, WorkspaceId};
+use domain::{DossierId, Error, FileId, Kind, Result, WorkspaceId};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,8 @@ struct DossierItem {
     wanted: bool,
     /// Whether the files that were there before it have been put in.
     filled: bool,
+    /// The last of these files that was looked at; none before the first and when all were.
+    filled_to: Option<FileId>,
     /// Whether someone asked for the summary to be written though nothing has changed.
     #[serde(default)]
     forced: bool,
@@ -47,6 +49,8 @@ pub struct KeptDossier {
     pub dossier: Dossier,
     /// Whether the files that were there before it have been put in.
     pub filled: bool,
+    /// The last of these files that was looked at; none before the first and when all were.
+    pub filled_to: Option<FileId>,
     /// Whether someone asked for the summary to be written though nothing has changed.
     pub forced: bool,
 }
@@ -56,6 +60,7 @@ impl From<DossierItem> for KeptDossier {
         let until = Timestamp::from_microsecond(item.lease_until_us).unwrap_or(Timestamp::MIN);
         Self {
             filled: item.filled,
+            filled_to: item.filled_to,
             forced: item.forced,
             dossier: Dossier {
                 id: item.id,
@@ -123,6 +128,7 @@ impl Store {
             member_sum_d: 0,
             wanted: false,
             filled: false,
+            filled_to: None,
             forced: false,
             fence: 0,
             lease_until_us: 0,
@@ -153,35 +159,6 @@ impl Store {
             Err(Rejected::Conditions(_)) => Ok(None),
             Err(Rejected::Error(error)) => Err(error),
         }
-    }
-
-    /// Notes that a dossier has been filled, and asks for its summary when someone wants it.
-    pub async fn mark_filled(&self, workspace: &WorkspaceId, id: DossierId) -> Result<()> {
-        // Twice: someone may come to want it between the look and the write.
-        for _ in 0..2 {
-            let kept = self.dossier(workspace, id).await?;
-            let now = self.clock.now();
-            let mut writes = vec![Write::Update {
-                condition: Some(wanted_is(kept.dossier.wanted)),
-                key: Key::dossier(workspace, id),
-                change: Expression::new("SET filled = :yes").flag(":yes", true),
-            }];
-            let summarize = summary_work(workspace, id);
-            if kept.dossier.wanted {
-                writes.push(work::ask(&summarize, now)?);
-            }
-            match self.table.transact(writes).await {
-                Ok(()) => {
-                    if kept.dossier.wanted {
-                        self.send(&summarize).await;
-                    }
-                    return Ok(());
-                }
-                Err(Rejected::Conditions(_)) => {}
-                Err(Rejected::Error(error)) => return Err(error),
-            }
-        }
-        Err(crate::table::busy("the dossier is being changed"))
     }
 
     /// Notes that someone wants a dossier's summary, and asks for it to be written.

@@ -261,6 +261,20 @@ pub(crate) fn settle_version(
     })
 }
 
+/// Writes a version again with its hash, and counted as before. Holds while it is counted as it was
+/// read.
+pub(crate) fn verify_version(
+    workspace: &WorkspaceId,
+    file: FileId,
+    version: &Version,
+    counted: bool,
+) -> Result<Write> {
+    Ok(Write::Put {
+        condition: Some(counted_is(counted)),
+        row: version_row(workspace, file, version, counted)?,
+    })
+}
+
 /// Removes a version. Holds while it is there and counted as it was read.
 pub(crate) fn remove_version(
     workspace: &WorkspaceId,

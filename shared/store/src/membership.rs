@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::dossier::{Member, MemberSum, Signature, called_for};
+use domain::dossier::{Member, MemberSum, called_for};
 use domain::file::{File, Posting, Status, SummaryReason};
 use domain::message::{Task, Work};
 use domain::tag::Tag;
@@ -20,16 +20,17 @@ use crate::Store;
 use crate::content::Reading;
 use crate::dossier::{PostedDossier, member_row, summary_work, wanted_is};
 use crate::file::{MembershipItem, change_file, check_file};
-use crate::keys::{Key, POSTED_DOSSIER_PREFIX, POSTED_FILE_PREFIX, posting_partition};
+use crate::keys::{Key, POSTED_DOSSIER_PREFIX, posting_partition};
 use crate::table::{Expression, Query, Rejected, Write, absent, busy, to_row};
 use crate::work::{self, WorkItem, work_of};
 
 /// How often a membership is tried again after losing a race.
 const TRIES: u32 = 16;
 
+/// A file posted under its type and one of its tags.
 #[derive(Debug, Serialize, Deserialize)]
-struct PostedFile {
-    file: FileId,
+pub(crate) struct PostedFile {
+    pub(crate) file: FileId,
 }
 
 /// The tags under which a posting stands: each tag, and none for the whole type.
@@ -186,57 +187,8 @@ impl Store {
         Ok(dossiers)
     }
 
-    /// Puts the files that match a dossier into it, and notes that it is filled.
-    pub async fn fill_dossier(
-        &self,
-        workspace: &WorkspaceId,
-        item: &WorkItem,
-        id: DossierId,
-    ) -> Result<()> {
-        let kept = self.dossier(workspace, id).await?;
-        if !kept.filled {
-            self.add_matching(workspace, id, &kept.dossier.signature)
-                .await?;
-            self.mark_filled(workspace, id).await?;
-        }
-        self.finish(item).await
-    }
-
-    async fn add_matching(
-        &self,
-        workspace: &WorkspaceId,
-        id: DossierId,
-        signature: &Signature,
-    ) -> Result<()> {
-        let partition = posting_partition(
-            workspace,
-            signature.document_type(),
-            signature.posting_tag(),
-        );
-        let mut query = Query::prefix(partition, POSTED_FILE_PREFIX);
-        query.limit = 100;
-        loop {
-            let page = self.table.query::<PostedFile>(query.clone()).await?;
-            let ids: Vec<FileId> = page.rows.iter().map(|posted| posted.file).collect();
-            for file in self.files(workspace, &ids).await? {
-                let posting = file.posting();
-                let matches = posting.as_ref().is_some_and(|posting| {
-                    signature.matches(Some(&posting.document_type), &posting.tags)
-                });
-                // A file that is still to be read finds the dossier itself, with its facts.
-                if matches && file.posted == posting && file.status != Status::Pending {
-                    self.join_dossier(workspace, &file, id).await?;
-                }
-            }
-            query.start = page.next;
-            if query.start.is_none() {
-                return Ok(());
-            }
-        }
-    }
-
     /// Puts a file into a dossier, or changes what it counts for there.
-    async fn join_dossier(
+    pub(crate) async fn join_dossier(
         &self,
         workspace: &WorkspaceId,
         file: &File,

@@ -3,17 +3,15 @@
 use std::str::FromStr;
 
 use domain::file::{BlobRef, Writer};
-use domain::{BlobId, ReceiptId, WorkspaceId};
+use domain::{BlobId, Sha256, WorkspaceId};
 
 /// Where an object is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ObjectKey {
     /// The bytes of a version.
     Blob(WorkspaceId, BlobRef),
-    /// The text that was read from some bytes.
-    Text(WorkspaceId, BlobId),
-    /// The manifest of a receipt.
-    Receipt(WorkspaceId, ReceiptId),
+    /// The text that was read from the bytes of this hash, in one reading of them.
+    Text(WorkspaceId, Sha256, BlobId),
     /// A file that someone dropped to be taken in; the rest of the path is its own.
     Inbox(WorkspaceId, String),
 }
@@ -22,6 +20,8 @@ pub enum ObjectKey {
 pub const BLOBS_PREFIX: &str = "blobs/";
 /// Blobs that clients write through signed URLs. They raise an event.
 pub const PRESIGNED_PREFIX: &str = "presigned/";
+/// Texts that were read. They raise no event.
+pub const TEXT_PREFIX: &str = "text/";
 /// Objects to be taken in. They raise an event.
 pub const INBOX_PREFIX: &str = "inbox/";
 
@@ -33,13 +33,14 @@ impl ObjectKey {
                 Writer::Function => format!("{BLOBS_PREFIX}{workspace}/{}", blob.id),
                 Writer::Client => format!("{PRESIGNED_PREFIX}{workspace}/{}", blob.id),
             },
-            Self::Text(workspace, text) => format!("text/{workspace}/{text}"),
-            Self::Receipt(workspace, receipt) => format!("receipts/{workspace}/{receipt}"),
+            Self::Text(workspace, content, text) => {
+                format!("{TEXT_PREFIX}{workspace}/{content}/{text}")
+            }
             Self::Inbox(workspace, path) => format!("{INBOX_PREFIX}{workspace}/{path}"),
         }
     }
 
-    /// Reads a key of a blob or of the inbox; none for any other.
+    /// Reads a key of a blob, a text or the inbox; none for any other.
     pub fn parse(path: &str) -> Option<Self> {
         let blob = |rest: &str, written_by| {
             let (workspace, id) = rest.split_once('/')?;
@@ -53,6 +54,14 @@ impl ObjectKey {
             blob(rest, Writer::Function)
         } else if let Some(rest) = path.strip_prefix(PRESIGNED_PREFIX) {
             blob(rest, Writer::Client)
+        } else if let Some(rest) = path.strip_prefix(TEXT_PREFIX) {
+            let (workspace, rest) = rest.split_once('/')?;
+            let (content, text) = rest.split_once('/')?;
+            Some(Self::Text(
+                workspace.parse().ok()?,
+                content.parse().ok()?,
+                text.parse().ok()?,
+            ))
         } else {
             let (workspace, rest) = path.strip_prefix(INBOX_PREFIX)?.split_once('/')?;
             (!rest.is_empty())
@@ -75,6 +84,9 @@ mod tests {
             let key = ObjectKey::Blob(workspace.clone(), BlobRef { id, written_by });
             assert_eq!(ObjectKey::parse(&key.path()), Some(key));
         }
+        let id = BlobId::new(uuid::Uuid::from_u128(7));
+        let text = ObjectKey::Text(workspace.clone(), Sha256::of(b"bytes"), id);
+        assert_eq!(ObjectKey::parse(&text.path()), Some(text));
         let inbox = ObjectKey::Inbox(workspace, "bills/May.pdf".to_owned());
         assert_eq!(ObjectKey::parse(&inbox.path()), Some(inbox));
         for other in ["text/acme/x", "inbox/acme/", "inbox/UP/x", "blobs/acme/x"] {

@@ -233,7 +233,7 @@ const COPY_SOURCE: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUM
     .remove(b'.')
     .remove(b'_');
 
-fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+pub(crate) fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     // A HEAD has no body, so its only word is the status.
     matches!(error.code(), Some("NoSuchKey" | "NotFound"))
         || error
@@ -241,7 +241,7 @@ fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
             .is_some_and(|response| response.status().as_u16() == 404)
 }
 
-fn missing(key: &ObjectKey) -> Error {
+pub(crate) fn missing(key: &ObjectKey) -> Error {
     Error::not_found(Kind::Blob, key.path())
 }
 

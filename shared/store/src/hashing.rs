@@ -1,0 +1,136 @@
+//! Hashing a version whose bytes are too many for one run: slice by slice, without a copy of them.
+//! How far it has come is in the version's row, and each slice asks for the work of the next.
+
+use domain::file::Version;
+use domain::hashing::Hashing;
+use domain::{Error, FileId, Result, Sha256};
+use serde::Deserialize;
+
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
+
+use crate::Store;
+use crate::blob::{Blobs, ObjectKey, is_missing, missing};
+use crate::file::verify_version;
+use crate::keys::Key;
+use crate::table::{Expression, Rejected, Write};
+use crate::work::{self, WorkItem};
+
+/// What a version's row has only while it is being hashed.
+#[derive(Debug, Deserialize)]
+struct HashingItem {
+    hashing: Option<String>,
+}
+
+impl Store {
+    /// Hashes the next bytes of a version, `slice_bytes` at most. Returns the hash when these were
+    /// the last; otherwise notes how far it has come, and asks for the same work again.
+    ///
+    /// Run twice and at once it goes on from the same place, and one of the two is noted.
+    ///
+    /// # Errors
+    /// `NotFound` when the bytes are not there.
+    pub async fn hash_version(
+        &self,
+        item: &WorkItem,
+        file: FileId,
+        version: &Version,
+        slice_bytes: u64,
+    ) -> Result<Option<Sha256>> {
+        let workspace = &item.work.workspace;
+        let row = Key::version(workspace, file, version.number);
+        let kept: Option<HashingItem> = self.table.get(row.clone()).await?;
+        let before = kept.and_then(|kept| kept.hashing);
+        let mut hashing = before
+            .as_deref()
+            .and_then(Hashing::resume)
+            .unwrap_or_default();
+        let all = version.content.size_bytes;
+        let until = all.min(hashing.hashed_bytes().saturating_add(slice_bytes));
+        let key = ObjectKey::Blob(workspace.clone(), version.content.blob);
+        self.blobs.hash_until(&key, &mut hashing, until).await?;
+        if hashing.hashed_bytes() == all {
+            return Ok(Some(hashing.finish()));
+        }
+        let as_read = match before {
+            Some(before) => Expression::new("hashing = :before").text(":before", before),
+            None => Expression::new("attribute_exists(pk) AND attribute_not_exists(hashing)"),
+        };
+        let writes = vec![
+            Write::Update {
+                condition: Some(as_read),
+                key: row,
+                change: Expression::new("SET hashing = :now").text(":now", hashing.keep()),
+            },
+            work::ask(&item.work, self.clock.now())?,
+        ];
+        match self.table.transact(writes).await {
+            Ok(()) => self.send(&item.work).await,
+            // Another worker came as far and asked for the rest, or the version is gone.
+            Err(Rejected::Conditions(_)) => {}
+            Err(Rejected::Error(error)) => return Err(error),
+        }
+        Ok(None)
+    }
+
+    /// Writes what was found of a version that another has taken the place of: only its own row.
+    ///
+    /// # Errors
+    /// `Busy` when it was removed meanwhile.
+    pub async fn settle_replaced(
+        &self,
+        file: FileId,
+        version: &Version,
+        finished: &WorkItem,
+    ) -> Result<()> {
+        let workspace = &finished.work.workspace;
+        let counted = self.is_counted(workspace, file, version.number).await?;
+        let writes = vec![
+            verify_version(workspace, file, version, counted)?,
+            work::done(finished),
+        ];
+        self.table
+            .transact(writes)
+            .await
+            .map_err(|rejected| rejected.into_error("the version was changed while it was read"))
+    }
+}
+
+impl Blobs {
+    /// Hashes the bytes of an object from where `hashing` has come to, until it has taken `until`.
+    /// A body that breaks off ends it early: what was hashed by then is not lost.
+    async fn hash_until(&self, key: &ObjectKey, hashing: &mut Hashing, until: u64) -> Result<()> {
+        let from = hashing.hashed_bytes();
+        if from >= until {
+            return Ok(());
+        }
+        let result = self
+            .client()
+            .get_object()
+            .bucket(self.bucket())
+            .key(key.path())
+            .range(format!("bytes={from}-{}", until - 1))
+            .send()
+            .await;
+        let mut body = match result {
+            Ok(output) => output.body,
+            Err(error) if is_missing(&error) => return Err(missing(key)),
+            Err(error) if error.code() == Some("InvalidRange") => return Err(too_short()),
+            Err(error) => return Err(Error::dependency("reading a blob", error)),
+        };
+        while let Some(chunk) = body.next().await {
+            match chunk {
+                Ok(chunk) => hashing.update(&chunk),
+                Err(_) if hashing.hashed_bytes() > from => return Ok(()),
+                Err(error) => return Err(Error::dependency("reading a blob", error)),
+            }
+        }
+        if hashing.hashed_bytes() == from {
+            return Err(too_short());
+        }
+        Ok(())
+    }
+}
+
+fn too_short() -> Error {
+    Error::corrupt("an object is shorter than its version says")
+}
