@@ -130,13 +130,13 @@ mod tests {
 
     use super::*;
 
-    fn record(name: &str, receives: &str) -> SqsMessage {
+    fn record(body: &str, receives: &str) -> SqsMessage {
         let mut record = SqsMessage::default();
-        record.message_id = Some(format!("{name}-id"));
-        record.receipt_handle = Some(format!("{name}-receipt"));
-        record.body = Some(name.to_owned());
-        let received = ("ApproximateReceiveCount".to_owned(), receives.to_owned());
-        record.attributes.extend([received]);
+        record.message_id = Some(format!("{body}-id"));
+        record.receipt_handle = Some(format!("{body}-receipt"));
+        record.body = Some(body.to_owned());
+        let name = "ApproximateReceiveCount".to_owned();
+        record.attributes.insert(name, receives.to_owned());
         record
     }
 
