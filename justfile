@@ -41,6 +41,16 @@ e2e-aws *ARGUMENTS:
 serve-aws *ARGUMENTS:
     "$(.ci/venv)/bin/python" tests/deploy/deploy.py {{ ARGUMENTS }}
 
+# Measure how the functions start, beside a Python function (release profile)
+bench-start:
+    PATH="$(.ci/venv)/bin:$PATH" python tests/deploy/deploy.py --profile release -- python benches/start/start.py
+
+# Measure the runner beside its ceiling, and documents through the pipeline (release profile)
+bench:
+    cargo build --release -p extract -p sheaf
+    cargo run --release -p benches --bin ceiling
+    cargo run --release -p benches --bin pipeline
+
 # Check licenses, advisories, sources and unused dependencies, with the tools that are installed
 audit:
     if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed: cargo install cargo-deny"; fi

@@ -37,7 +37,11 @@ REQUESTS: dict[str, tuple[dict[str, Any], int]] = {
         {
             "method": "POST",
             "path": "/v1/generations",
-            "body": {"template": "configuration", "format": "yaml", "parameters": {"settings": {"port": 8080}}},
+            "body": {
+                "template": "configuration",
+                "format": "yaml",
+                "parameters": {"name": "bench", "environment": "staging", "settings": {"port": 8080}},
+            },
         },
         201,
     ),

@@ -3,8 +3,8 @@
 
     deploy.py [--profile PROFILE] [--keep-logs FILE] [-- COMMAND…]
 
-The command finds the deployment in its environment: SHEAF_URL, SHEAF_TOKEN (an admin of the workspace `e2e`) and, as
-JSON, SHEAF_DEPLOYED (see `Deployed`). Without a command it prints them and waits for Ctrl-C. Everything listens on
+The command finds the deployment in its environment: SHEAF_URL, SHEAF_TOKEN (an admin of the workspace `e2e`), as JSON
+SHEAF_DEPLOYED (see `Deployed`), and SHEAF_BINARIES, the folder of the functions' binaries. Without a command it prints them and waits for Ctrl-C. Everything listens on
 loopback and is gone at the end.
 """
 
@@ -232,7 +232,7 @@ def main() -> int:
     with timed("building the functions"):
         binaries = build(options.profile)
     with deployed(binaries, options.keep_logs) as stack:
-        found = environment(stack)
+        found = {**environment(stack), "SHEAF_BINARIES": str(binaries["upload"].parent)}
         if command:
             return subprocess.run(command, env={**os.environ, **found}, cwd=sam.ROOT, check=False).returncode
         for name, value in found.items():

@@ -666,3 +666,38 @@ async fn lists_come_in_pages_without_gaps() {
     client.get("/v1/files?cursor=nonsense").await.expect(422);
     client.get("/v1/files?limit=101").await.expect(422);
 }
+
+#[tokio::test]
+async fn parameters_that_a_route_does_not_know_are_refused_by_name() {
+    let target = Target::start().await;
+    let client = target.client(Role::Admin).await;
+    let upload = json!({"name": "plan.pdf", "size_bytes": 20 * 1024 * 1024});
+    let session = client.post("/v1/uploads", &upload).await.expect(201).json();
+    let session = format!("/v1/uploads/{}", session["upload_id"].as_str().unwrap());
+
+    for (route, body) in [
+        ("/v1/uploads", upload),
+        (&format!("{session}/parts"), json!({"numbers": [1]})),
+        (&format!("{session}/complete"), json!({"parts": []})),
+        ("/v1/folders", json!({"name": "f"})),
+        ("/v1/dossiers", json!({"type": "bill", "tags": []})),
+        (
+            "/v1/generations",
+            json!({"template": "report", "format": "md", "parameters": {}}),
+        ),
+    ] {
+        let refused = client.post(&format!("{route}?color=red"), &body).await;
+        let refused = refused.expect(422).json();
+        assert_eq!(refused["errors"][0]["pointer"], "/color", "{route}");
+    }
+    for route in [&session, "/v1/files", "/v1/dossiers", "/v1/usage"] {
+        let refused = client.get(&format!("{route}?color=red")).await;
+        let refused = refused.expect(422).json();
+        assert_eq!(refused["errors"][0]["pointer"], "/color", "{route}");
+    }
+    client
+        .delete(&format!("{session}?color=red"))
+        .await
+        .expect(422);
+    client.delete(&session).await.expect(204);
+}

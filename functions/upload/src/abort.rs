@@ -2,6 +2,7 @@
 
 use api::auth::Caller;
 use api::problem::Result;
+use api::request::Query;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use domain::principal::Role;
@@ -25,9 +26,11 @@ use crate::State;
 pub async fn abort(
     axum::extract::State(state): axum::extract::State<State>,
     Caller(principal): Caller,
+    query: Query,
     Path(id): Path<String>,
 ) -> Result<StatusCode> {
     principal.require(Role::Editor)?;
+    query.finish()?;
     let id: UploadId = id.parse()?;
     let workspace = &principal.workspace;
     let upload = state.store.upload(workspace, id).await?;

@@ -3,7 +3,7 @@
 use api::auth::Caller;
 use api::idempotency;
 use api::problem::Result;
-use api::request::Json;
+use api::request::{Json, Query};
 use api::view::upload::UploadView;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -68,10 +68,12 @@ pub struct BeginUpload {
 pub async fn begin(
     axum::extract::State(state): axum::extract::State<State>,
     Caller(principal): Caller,
+    query: Query,
     headers: HeaderMap,
     Json { value, bytes }: Json<BeginUpload>,
 ) -> Result<Response> {
     principal.require(Role::Editor)?;
+    query.finish()?;
     if value.size_bytes > state.limits.file_bytes {
         return Err(Error::TooLarge {
             detail: format!("a file is at most {} bytes here", state.limits.file_bytes),

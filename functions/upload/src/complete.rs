@@ -3,7 +3,7 @@
 use api::auth::Caller;
 use api::finish::to_the_end;
 use api::problem::Result;
-use api::request::Json;
+use api::request::{Json, Query};
 use api::view::file::FileView;
 use axum::extract::Path;
 use axum::response::Response;
@@ -55,10 +55,12 @@ pub struct CompletePart {
 pub async fn complete(
     axum::extract::State(state): axum::extract::State<State>,
     Caller(principal): Caller,
+    query: Query,
     Path(id): Path<String>,
     Json { value, .. }: Json<CompleteUpload>,
 ) -> Result<Response> {
     principal.require(Role::Editor)?;
+    query.finish()?;
     let id: UploadId = id.parse()?;
     let given = value
         .parts

@@ -2,7 +2,7 @@
 
 use api::auth::Caller;
 use api::problem::Result;
-use api::request::Json;
+use api::request::{Json, Query};
 use api::view::upload::SignedPartView;
 use axum::extract::Path;
 use domain::principal::Role;
@@ -55,10 +55,12 @@ pub struct SignedParts {
 pub async fn sign(
     axum::extract::State(state): axum::extract::State<State>,
     Caller(principal): Caller,
+    query: Query,
     Path(id): Path<String>,
     Json { value, .. }: Json<SignParts>,
 ) -> Result<axum::Json<SignedParts>> {
     principal.require(Role::Editor)?;
+    query.finish()?;
     let id: UploadId = id.parse()?;
     if value.numbers.is_empty() || value.numbers.len() > MOST {
         return Err(Error::invalid("/numbers", "ask for 1 to 100 parts at once").into());

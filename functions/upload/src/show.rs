@@ -2,6 +2,7 @@
 
 use api::auth::Caller;
 use api::problem::Result;
+use api::request::Query;
 use api::view::upload::{ArrivedPartView, UploadView};
 use axum::extract::Path;
 use domain::principal::Role;
@@ -26,9 +27,11 @@ use crate::State;
 pub async fn show(
     axum::extract::State(state): axum::extract::State<State>,
     Caller(principal): Caller,
+    query: Query,
     Path(id): Path<String>,
 ) -> Result<axum::Json<UploadView>> {
     principal.require(Role::Viewer)?;
+    query.finish()?;
     let id: UploadId = id.parse()?;
     let upload = state.store.upload(&principal.workspace, id).await?;
     let arrived = if upload.state == UploadState::Open {

@@ -11,8 +11,8 @@ use crate::request::Query;
 
 /// Items of a page when the client does not say.
 const USUAL: usize = 50;
-/// Longest cursor: one that holds a sort key of DynamoDB, 1,024 bytes, as JSON in base64.
-const MAX_CURSOR_BYTES: usize = 1_400;
+/// Longest cursor: a sort key of DynamoDB, 1,024 bytes at most, as a JSON text in base64.
+const MAX_CURSOR_BYTES: usize = 1_368;
 /// Most items of a page.
 const MOST: usize = 100;
 

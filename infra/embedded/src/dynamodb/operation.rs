@@ -55,6 +55,7 @@ impl Tables {
             "DeleteItem" => call(body, |request| writer.delete_item(request)),
             "TransactWriteItems" => call(body, |request| writer.transact_write_items(request)),
             "CreateTable" => call(body, |request| writer.create_table(request)),
+            "DescribeTable" => call(body, |request| writer.describe_table(request)),
             "UpdateTimeToLive" => call(body, |request| writer.update_time_to_live(request)),
             _ => {
                 return Answer {
