@@ -45,11 +45,12 @@ serve-aws *ARGUMENTS:
 bench-start:
     PATH="$(.ci/venv)/bin:$PATH" python tests/deploy/deploy.py --profile release -- python benches/start/start.py
 
-# Measure the runner beside its ceiling, and documents through the pipeline (release profile)
+# Measure the runner: beside its ceiling, documents through the pipeline, idle memory (release profile)
 bench:
     cargo build --release -p extract -p sheaf
     cargo run --release -p benches --bin ceiling
     cargo run --release -p benches --bin pipeline
+    cargo run --release -p benches --bin idle
 
 # Check licenses, advisories, sources and unused dependencies, with the tools that are installed
 audit:
