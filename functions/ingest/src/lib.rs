@@ -16,6 +16,9 @@ mod inbox;
 mod message;
 mod read;
 
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use domain::message::{Destination, Task, Work};
 use domain::{Error, Result, Retry};
@@ -35,14 +38,16 @@ pub struct State {
     pub store: Store,
     /// Reads untrusted files, each in a process of its own.
     pub extractor: Extractor,
+    /// Where files are copied to while they are read.
+    pub scratch: PathBuf,
     /// How many bytes of a file too large to read are hashed in one run.
     pub slice_bytes: u64,
     /// How many pages of files are put into a dossier in one run.
     pub fill_pages: usize,
 }
 
-/// Bytes that are hashed in one run: 1 GiB takes 41 seconds even at 25 MiB/s, and two such messages
-/// of a batch end before the function's time does.
+/// Bytes that are hashed in one run: 1 GiB takes 41 seconds even at 25 MiB/s, a third of the
+/// function's time.
 const SLICE_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// Pages of 100 files: at some 50 milliseconds a file they take half a minute.
@@ -53,10 +58,11 @@ const RACES: u32 = 4;
 
 impl State {
     /// Works with this store and this reader of files, within the usual limits.
-    pub const fn new(store: Store, extractor: Extractor) -> Self {
+    pub fn new(store: Store, extractor: Extractor) -> Self {
         Self {
             store,
             extractor,
+            scratch: std::env::temp_dir(),
             slice_bytes: SLICE_BYTES,
             fill_pages: FILL_PAGES,
         }
@@ -73,8 +79,27 @@ impl State {
             reason: error.to_string(),
         })?;
         let store = Store::from_environment(&[Destination::Ingest, Destination::Summarize]).await?;
-        Ok(Self::new(store, Extractor::new(program, Limits::default())))
+        Ok(Self {
+            scratch: empty_scratch()?,
+            ..Self::new(store, Extractor::new(program, Limits::default()))
+        })
     }
+}
+
+/// Makes an empty folder for copies. Lambda keeps what a run that was cut off has left on its disk,
+/// and starts the next one beside it.
+fn empty_scratch() -> Result<PathBuf, ConfigError> {
+    let folder = std::env::temp_dir().join("sheaf-ingest");
+    let made = match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => std::fs::create_dir(&folder),
+    };
+    made.map_err(|error| ConfigError::Unreadable {
+        name: "TMPDIR",
+        meaning: "a folder for copies of the files that are read",
+        reason: error.to_string(),
+    })?;
+    Ok(folder)
 }
 
 /// How often the queue gives out a message before it goes to the dead letters. `template.yaml`

@@ -88,7 +88,8 @@ async fn download(
     workspace: &WorkspaceId,
     version: &Version,
 ) -> Result<Option<Fetched>> {
-    let folder = TempDir::new().map_err(|error| Error::dependency("making a folder", error))?;
+    let folder = TempDir::new_in(&state.scratch)
+        .map_err(|error| Error::dependency("making a folder", error))?;
     let copy = LocalCopy { folder };
     let key = ObjectKey::Blob(workspace.clone(), version.content.blob);
     let (sha256, size_bytes) = state.store.blobs.download(&key, &copy.path()).await?;
@@ -117,7 +118,8 @@ async fn hash(
     }))
 }
 
-/// Returns what is known of the bytes, and reads them when nothing is or reading them failed.
+/// Returns what is known of the bytes, and reads them when nothing is, or when they could not be
+/// read: under another name they may be.
 async fn content(
     state: &State,
     workspace: &WorkspaceId,
@@ -127,7 +129,7 @@ async fn content(
 ) -> Result<ContentItem> {
     let known = state.store.content(workspace, sha256).await?;
     if let Some(known) = known
-        && !matches!(known.reading, Reading::Failed { .. })
+        && (known.reading.holds_for_all() || copy.is_none())
     {
         return Ok(known);
     }

@@ -94,7 +94,7 @@ fn after(now: Timestamp, seconds: i64) -> domain::Result<Timestamp> {
     responses(
         (status = 200, description = "The file as it is now", body = FileView, headers(("ETag" = String, description = "Its revision"))),
         (status = 404, description = "No such file"),
-        (status = 409, description = "name_taken: the name is taken in that folder; not_a_folder: a file has a name of the path; not_read_yet: the document's date is not known yet"),
+        (status = 409, description = "name_taken: the name is taken in that folder; not_a_folder: a file has a name of the path"),
         (status = 410, description = "It has expired or was deleted"),
         (status = 412, description = "It has changed since"),
         (status = 413, description = "The body is too large"),

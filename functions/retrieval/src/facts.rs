@@ -9,6 +9,7 @@ use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use domain::FileId;
+use domain::facts::Facts;
 use domain::principal::Role;
 
 use crate::{State, answer};
@@ -43,9 +44,9 @@ pub async fn show(
     let id: FileId = id.parse()?;
     let file = state.store.file(&principal.workspace, id).await?;
     let tag = etag::of_file(&file);
-    Ok(answer::tagged(
-        &headers,
-        &tag,
-        &FactsView::from(file.facts),
-    )?)
+    let facts = Facts {
+        document_date: file.document_date(),
+        ..file.facts
+    };
+    Ok(answer::tagged(&headers, &tag, &FactsView::from(facts))?)
 }

@@ -152,7 +152,7 @@ fn input_of(
 fn confidence(members: &[Member], files: &HashMap<FileId, File>) -> Decimal {
     let is_known = |member: &&Member| {
         let file = files.get(&member.file);
-        let stated = file.and_then(|file| file.facts.document_date);
+        let stated = file.and_then(File::document_date);
         member.amount.is_some() && stated == Some(member.document_date)
     };
     let known = members.iter().filter(is_known).count();

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind};
@@ -218,6 +219,8 @@ pub struct File {
     pub state: State,
     /// What the current version says of itself, once it has been read.
     pub facts: Facts,
+    /// The date a person gave the current version, which stands before the one that was read.
+    pub given_date: Option<Date>,
     /// Its summary, once it has been written.
     pub summary: Option<Summary>,
     /// Why it has none.
@@ -240,6 +243,11 @@ pub struct File {
 }
 
 impl File {
+    /// The date the document is about: as a person gave it, else as it was read.
+    pub fn document_date(&self) -> Option<Date> {
+        self.given_date.or(self.facts.document_date)
+    }
+
     /// Says whether its time is up.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|at| at <= now)

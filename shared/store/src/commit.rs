@@ -165,6 +165,7 @@ impl Store {
             expires_at,
             state: State::Active,
             facts: Facts::default(),
+            given_date: None,
             summary: None,
             summary_reason: None,
             failure: None,
@@ -198,6 +199,7 @@ fn plan_version(
     file.content = content.clone();
     file.status = Status::Pending;
     file.facts = Facts::default();
+    file.given_date = None;
     file.summary = None;
     file.summary_reason = None;
     file.failure = None;

@@ -39,6 +39,17 @@ pub enum Reading {
     },
 }
 
+impl Reading {
+    /// Says whether all that have these bytes may take it over. What could not be read under one
+    /// name and media type can be a document under another.
+    pub const fn holds_for_all(&self) -> bool {
+        match self {
+            Self::Text { .. } | Self::NoText => true,
+            Self::Unsupported | Self::Failed { .. } => false,
+        }
+    }
+}
+
 /// What is known of some bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContentItem {
@@ -70,8 +81,7 @@ impl ContentItem {
 
     /// Says whether it is still what should be known when `other` has been read.
     fn stands_against(&self, other: &Self) -> bool {
-        self.pipeline_version >= other.pipeline_version
-            && !matches!(self.reading, Reading::Failed { .. })
+        self.pipeline_version >= other.pipeline_version && self.reading.holds_for_all()
     }
 }
 
@@ -87,7 +97,7 @@ impl Store {
     }
 
     /// Keeps what was read from some bytes, and returns what is known of them from now on. What was
-    /// known before stands, unless it is that they could not be read or an older pipeline read them.
+    /// known before stands, unless it holds for one name only or an older pipeline read them.
     /// The text of the reading that does not stand is removed.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::Store;
 use crate::blob::ObjectKey;
 use crate::content;
+use crate::failure::forget_failures;
 use crate::file::{Found, GoneItem, RowKind, remove_version, unchanged};
 use crate::folder::free_name;
 use crate::keys::{Due, Key};
@@ -237,6 +238,7 @@ impl Store {
             },
             quota::give_back(workspace, version.size_bytes, 0),
         ];
+        writes.extend(forget_failures(workspace, file, version.version));
         // One that was never read is not counted: its hash is that of the upload.
         if counted && let Some(content) = sha256 {
             writes.push(content::release(workspace, content));

@@ -1,6 +1,6 @@
 //! Work that was given up: listed, and done again when someone asks.
 
-use domain::file::{Failure, Status};
+use domain::file::{Failure, File, Status};
 use domain::message::{Task, Work};
 use domain::{Error, FileId, Kind, Result, WorkId, WorkspaceId};
 use jiff::Timestamp;
@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::Store;
 use crate::file::change_file;
 use crate::keys::{Key, failures_partition};
+use crate::membership::place_work;
 use crate::table::{Page, Query, Row, Write, present, to_row};
-use crate::work::{self, WorkItem};
+use crate::work::{self, WorkItem, work_of};
 
 /// A piece of work that was given up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,6 +45,35 @@ const fn version_of(task: &Task) -> Option<u32> {
     }
 }
 
+/// Says whether a task is about the file as it is: not about a version that another has taken the
+/// place of since.
+fn is_of_current(task: &Task, file: &File) -> bool {
+    version_of(task).is_none_or(|version| version == file.version)
+}
+
+const fn is_reading(task: &Task) -> bool {
+    match task {
+        Task::ReadVersion { .. } => true,
+        Task::SummarizeVersion { .. }
+        | Task::PlaceFile { .. }
+        | Task::FillDossier { .. }
+        | Task::SummarizeDossier { .. } => false,
+    }
+}
+
+/// Takes off the list what was given up of a file and one of its versions.
+pub(crate) fn forget_failures(workspace: &WorkspaceId, file: FileId, version: u32) -> [Write; 3] {
+    [
+        Task::ReadVersion { file, version },
+        Task::PlaceFile { file },
+        Task::SummarizeVersion { file, version },
+    ]
+    .map(|task| Write::Delete {
+        condition: None,
+        key: Key::failure(workspace, work_of(workspace, task).id),
+    })
+}
+
 /// Writes the row of a piece of work that was given up.
 pub(crate) fn record(work: &Work, failure: &Failure, now: Timestamp) -> Result<Write> {
     let item = FailureItem {
@@ -58,24 +88,40 @@ pub(crate) fn record(work: &Work, failure: &Failure, now: Timestamp) -> Result<W
 }
 
 impl Store {
-    /// Gives work up: lists it, marks the file it is about as failed, and removes the work.
+    /// Gives work up: lists it, marks the file it is about as failed, and removes the work. What is
+    /// about a file that is gone is only removed.
     pub async fn give_up(&self, item: &WorkItem, failure: Failure) -> Result<()> {
         let work = &item.work;
+        let workspace = &work.workspace;
         let now = self.clock.now();
-        let mut writes = vec![record(work, &failure, now)?, work::done(item)];
-        if let Some(id) = file_of(&work.task)
-            && let Some(mut file) = self.file_if_living(&work.workspace, id).await?
-            // What failed may be a version that another has taken the place of since.
-            && version_of(&work.task).is_none_or(|version| version == file.version)
-        {
-            file.status = Status::Failed;
-            file.failure = Some(failure);
-            writes.push(change_file(&work.workspace, &mut file, now)?);
+        let mut writes = vec![work::done(item)];
+        let mut place = None;
+        if let Some(id) = file_of(&work.task) {
+            if let Some(mut file) = self.file_if_living(workspace, id).await? {
+                writes.push(record(work, &failure, now)?);
+                if is_of_current(&work.task, &file) {
+                    file.status = Status::Failed;
+                    file.failure = Some(failure);
+                    writes.push(change_file(workspace, &mut file, now)?);
+                    place = is_reading(&work.task).then(|| place_work(workspace, id));
+                }
+            }
+        } else {
+            writes.push(record(work, &failure, now)?);
+        }
+        // A file that cannot be read is in the dossiers of its type and tags all the same, and no
+        // longer in those of the version before.
+        if let Some(place) = &place {
+            writes.push(work::ask(place, now)?);
         }
         self.table
             .transact(writes)
             .await
-            .map_err(|rejected| rejected.into_error("the work is being done by someone else"))
+            .map_err(|rejected| rejected.into_error("the work is being done by someone else"))?;
+        if let Some(place) = &place {
+            self.send(place).await;
+        }
+        Ok(())
     }
 
     /// Lists a page of a workspace's failures.
@@ -110,6 +156,7 @@ impl Store {
         }];
         if let Some(file) = file_of(&work.task)
             && let Some(mut file) = self.file_if_living(workspace, file).await?
+            && is_of_current(&work.task, &file)
         {
             // From the start: what failed may have been an earlier step than the one that said so.
             file.status = Status::Pending;

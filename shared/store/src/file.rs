@@ -13,6 +13,7 @@ use domain::summary::Summary;
 use domain::tag::{Tag, Tags};
 use domain::{DossierId, Error, FileId, FolderId, Kind, ReceiptId, Result, WorkspaceId};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
@@ -38,6 +39,8 @@ struct FileItem {
     expires_at: Option<Timestamp>,
     file_state: State,
     facts: Facts,
+    #[serde(default)]
+    given_date: Option<Date>,
     summary: Option<Summary>,
     summary_reason: Option<SummaryReason>,
     failure: Option<Failure>,
@@ -151,6 +154,7 @@ impl From<FileItem> for File {
             expires_at: item.expires_at,
             state: item.file_state,
             facts: item.facts,
+            given_date: item.given_date,
             summary: item.summary,
             summary_reason: item.summary_reason,
             failure: item.failure,
@@ -188,6 +192,7 @@ fn file_row(workspace: &WorkspaceId, file: &File) -> Result<Row> {
         expires_at: file.expires_at,
         file_state: file.state,
         facts: file.facts.clone(),
+        given_date: file.given_date,
         summary: file.summary.clone(),
         summary_reason: file.summary_reason,
         failure: file.failure.clone(),

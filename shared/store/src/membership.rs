@@ -95,8 +95,7 @@ pub fn member_of(file: &File) -> Member {
         file: file.id,
         version: file.version,
         document_date: file
-            .facts
-            .document_date
+            .document_date()
             .unwrap_or_else(|| day_of(file.created_at)),
         amount: file.facts.amount,
         quantities: file.facts.quantities.clone(),

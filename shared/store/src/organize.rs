@@ -4,7 +4,7 @@
 //! each name has one file and each file in a folder has its name.
 
 use domain::file::{File, State, Status};
-use domain::message::{Task, Work};
+use domain::message::Work;
 use domain::name::FileName;
 use domain::tag::{Tag, Tags};
 use domain::{Error, FileId, FolderId, Result, WorkspaceId};
@@ -12,13 +12,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::Store;
+use crate::failure::forget_failures;
 use crate::file::change_file;
 use crate::folder::{claim_name, folder_present, free_name, renew_name};
-use crate::keys::Key;
 use crate::membership::place_work;
 use crate::table::{Rejected, Write, busy};
 use crate::upload::read_version;
-use crate::work::{self, work_of};
+use crate::work;
 
 /// How often a change is tried again when the file changes meanwhile.
 const TRIES: u32 = 8;
@@ -113,7 +113,7 @@ impl Store {
             let before = self.file(workspace, id).await?;
             still(&before)?;
             let mut file = before.clone();
-            apply(change, &mut file)?;
+            apply(change, &mut file);
             if file == before {
                 return Ok(file);
             }
@@ -226,7 +226,7 @@ impl Store {
             file.failure = None;
             let now = self.clock.now();
             let mut writes = vec![change_file(workspace, &mut file, now)?];
-            writes.extend(forget_failures(workspace, &file));
+            writes.extend(forget_failures(workspace, file.id, file.version));
             let work = Some(read_version(workspace, file.id, file.version));
             let plan = plan(file, writes, None, work, now)?;
             if let Some(file) = self.carry_out(plan).await? {
@@ -260,7 +260,7 @@ impl Store {
         }
         let sorted_anew = file.document_type != before.document_type
             || file.tags != before.tags
-            || file.facts != before.facts;
+            || file.given_date != before.given_date;
         // What has not been read yet is placed once it has, under the type and tags it then has.
         let work = (sorted_anew && has_been_read(&file)).then(|| place_work(workspace, file.id));
         plan(file, writes, claimed, work, now)
@@ -318,20 +318,10 @@ fn claim(workspace: &WorkspaceId, file: &File, now: Timestamp) -> Result<Write> 
     )
 }
 
-fn apply(change: &FileChange, file: &mut File) -> Result<()> {
+fn apply(change: &FileChange, file: &mut File) {
     let change = change.clone();
     if let Some(date) = change.document_date {
-        // Reading a document writes all its facts, so a date given before would be lost.
-        if !has_been_read(file) || file.status == Status::Failed {
-            return Err(Error::Conflict {
-                code: "not_read_yet",
-                detail: format!(
-                    "the file is {}: its document_date can be changed once it has been read",
-                    file.status.as_str()
-                ),
-            });
-        }
-        file.facts.document_date = Some(date);
+        file.given_date = Some(date);
     }
     set(&mut file.name, change.name);
     set(&mut file.folder, change.folder);
@@ -340,7 +330,6 @@ fn apply(change: &FileChange, file: &mut File) -> Result<()> {
     set(&mut file.archived, change.archived);
     change.document_type.apply(&mut file.document_type);
     change.expires_at.apply(&mut file.expires_at);
-    Ok(())
 }
 
 fn set<T>(field: &mut T, value: Option<T>) {
@@ -352,18 +341,4 @@ fn set<T>(field: &mut T, value: Option<T>) {
 /// Says whether a file's current version has been read, so that its facts are known.
 const fn has_been_read(file: &File) -> bool {
     !matches!(file.status, Status::Pending | Status::Scanning)
-}
-
-/// The writes that take a file's failures off the list. Work of one task always has one id.
-fn forget_failures(workspace: &WorkspaceId, file: &File) -> [Write; 3] {
-    let (id, version) = (file.id, file.version);
-    [
-        Task::ReadVersion { file: id, version },
-        Task::PlaceFile { file: id },
-        Task::SummarizeVersion { file: id, version },
-    ]
-    .map(|task| Write::Delete {
-        condition: None,
-        key: Key::failure(workspace, work_of(workspace, task).id),
-    })
 }

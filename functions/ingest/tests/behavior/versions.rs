@@ -120,3 +120,45 @@ async fn a_replaced_version_that_is_not_what_was_promised_is_listed_and_stays_un
         (Status::Pending, second.revision)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_version_is_read_again_when_its_failure_is_redriven() {
+    let stack = Stack::start().await;
+    let state = state(&stack);
+    let store = &state.store;
+    let promised = Sha256::of(b"something else");
+    let first = commit(store, "scan.bin", &large(), Some(promised)).await;
+    let second = commit(store, "scan.bin", b"new", None).await;
+    give_until_done(&state, &reading(&first)).await;
+
+    let work = store
+        .redrive(&workspace(), reading(&first).id)
+        .await
+        .unwrap();
+
+    assert_eq!(work, reading(&first));
+    assert!(is_open(store, &work).await);
+    let file = store.file(&workspace(), first.id).await.unwrap();
+    assert_eq!(
+        (file.status, file.revision),
+        (Status::Pending, second.revision)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_cannot_be_read_takes_its_file_out_of_the_dossiers_of_the_one_before() {
+    let stack = Stack::start().await;
+    let state = state(&stack);
+    let store = &state.store;
+    let first = commit(store, "scan.bin", &large(), None).await;
+    give_until_done(&state, &reading(&first)).await;
+    give_until_done(&state, &placing(&first)).await;
+    let promised = Sha256::of(b"something else");
+    let second = commit(store, "scan.bin", b"new", Some(promised)).await;
+
+    give_until_done(&state, &reading(&second)).await;
+
+    let file = store.file(&workspace(), first.id).await.unwrap();
+    assert_eq!(file.failure.unwrap().code, "checksum_mismatch");
+    assert!(is_open(store, &placing(&second)).await);
+}

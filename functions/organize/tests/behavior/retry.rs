@@ -111,6 +111,43 @@ async fn what_was_read_twice_is_still_forgotten_with_its_file() {
 }
 
 #[tokio::test]
+async fn date_that_a_person_gave_stays_when_the_file_is_read_again() {
+    let (sheaf, model, file) = failed().await;
+    let client = sheaf.admin();
+    model.refuses.store(false, Ordering::SeqCst);
+    client
+        .patch(&route(&file), &json!({"document_date": "2024-03-01"}))
+        .await
+        .expect(200);
+
+    client
+        .post(&format!("{}/retry", route(&file)), &Value::Null)
+        .await
+        .expect(202);
+    sheaf.rest().await;
+
+    let file = client.file(file["id"].as_str().unwrap()).await;
+    assert_eq!(file["status"], "completed");
+    assert_eq!(file["document_date"], "2024-03-01");
+}
+
+#[tokio::test]
+async fn failures_go_with_their_file() {
+    let (sheaf, _model, file) = failed().await;
+    let client = sheaf.admin();
+
+    client
+        .delete(&format!("{}?permanent=true", route(&file)))
+        .await
+        .expect(200);
+
+    assert_eq!(
+        each(&client, "/v1/failures", "id").await,
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test]
 async fn failure_is_redriven_by_its_id() {
     let (sheaf, model, file) = failed().await;
     let client = sheaf.admin();

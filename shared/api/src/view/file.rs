@@ -121,6 +121,7 @@ impl FileView {
     pub fn new(file: File, folder: &FolderPath) -> Self {
         Self {
             id: file.id.uuid(),
+            document_date: file.document_date(),
             path: folder.join(&file.name),
             name: file.name.into(),
             folder_id: file.folder.uuid(),
@@ -138,7 +139,6 @@ impl FileView {
             expires_at: file.expires_at,
             last_accessed_at: file.last_accessed_at,
             download_count: file.download_count,
-            document_date: file.facts.document_date,
             state: state(file.state),
             summary: file.summary.map(|summary| SummaryView {
                 text: summary.text,
