@@ -39,11 +39,13 @@ pub(super) async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<
     runtime::telemetry::init("serve");
     let settings = settings(arguments).await?;
     let server = Server::start(settings).await.map_err(not_started)?;
+    let data = server.stack.data().display();
+    let url = server.url();
+    context
+        .output
+        .note(&format!("Sheaf is at {url} over {data}"));
     context.output.note(&format!(
-        "Sheaf is at {} over {}\nA token: sheaf token --workspace NAME --role editor --data {}",
-        server.url(),
-        server.stack.data().display(),
-        server.stack.data().display(),
+        "A token: sheaf token --workspace NAME --role editor --data {data}"
     ));
     wait_for_end().await?;
     context.output.note("ending what is under way");

@@ -58,10 +58,9 @@ impl State {
             "the language model: extractive, bedrock, or bedrock: and a model id",
         )?
         .unwrap_or_default();
-        let aws = runtime::aws::from_environment().await;
         Ok(Self {
             store: Store::from_environment(&[Destination::Summarize]).await?,
-            model: model.connect(&aws),
+            model: model.connect(runtime::aws::from_environment()).await,
         })
     }
 }

@@ -146,7 +146,7 @@ impl Stack {
             source,
         })?;
         let to_objects =
-            runtime::aws::for_endpoint(&format!("http://{}", objects.address()), storage).await;
+            runtime::aws::for_endpoint(&format!("http://{}", objects.address()), storage);
         let client = tables.client();
         schema::create(&client).await?;
         let store = Store {

@@ -24,11 +24,11 @@ pub enum Config {
 
 impl Config {
     /// Makes the model. The AWS settings say where Bedrock is and with which credentials to call
-    /// it; the extractive model needs none of them.
-    pub fn connect(&self, aws: &SdkConfig) -> Arc<dyn LanguageModel> {
+    /// it; the extractive model needs none, and nothing is looked up for it.
+    pub async fn connect(&self, aws: impl Future<Output = SdkConfig>) -> Arc<dyn LanguageModel> {
         match self {
             Self::Extractive => Arc::new(Extractive),
-            Self::Bedrock { model_id } => Arc::new(Bedrock::new(aws, model_id)),
+            Self::Bedrock { model_id } => Arc::new(Bedrock::new(&aws.await, model_id)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 
 /// Reads region, credentials and endpoint from the environment, as the AWS SDK does.
 pub async fn from_environment() -> SdkConfig {
@@ -23,20 +24,22 @@ impl std::fmt::Debug for LocalCredentials {
     }
 }
 
-/// Points the SDK at an endpoint of the embedded stack.
-pub async fn for_endpoint(endpoint: &str, credentials: &LocalCredentials) -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest())
+/// Points the SDK at an endpoint of the embedded stack. Nothing is looked up: neither the
+/// environment nor the network may decide where the local runner keeps its files.
+pub fn for_endpoint(endpoint: &str, credentials: &LocalCredentials) -> SdkConfig {
+    let credentials = Credentials::new(
+        &credentials.access_key,
+        &credentials.secret_key,
+        None,
+        None,
+        "local",
+    );
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
         .endpoint_url(endpoint)
-        .credentials_provider(Credentials::new(
-            &credentials.access_key,
-            &credentials.secret_key,
-            None,
-            None,
-            "local",
-        ))
-        .load()
-        .await
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
 }
 
 /// Makes an S3 client. Paths hold the bucket, so that an endpoint needs no name per bucket.

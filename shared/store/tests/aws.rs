@@ -44,7 +44,7 @@ impl Stub {
             secret_key: "test".to_owned(),
         };
         Self {
-            aws: for_endpoint(&endpoint, &credentials).await,
+            aws: for_endpoint(&endpoint, &credentials),
             requests,
         }
     }
