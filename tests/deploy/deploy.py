@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Deploys template.yaml with the real binaries on ministack, then runs a command against it.
 
-    deploy.py [--profile PROFILE] [--keep-logs FILE] [-- COMMAND…]
+    deploy.py [--profile PROFILE] [--built] [--keep-logs FILE] [-- COMMAND…]
 
 The command finds the deployment in its environment: SHEAF_URL, SHEAF_TOKEN (an admin of the workspace `e2e`), as JSON
-SHEAF_DEPLOYED (see `Deployed`), and SHEAF_BINARIES, the folder of the functions' binaries. Without a command it prints them and waits for Ctrl-C. Everything listens on
-loopback and is gone at the end.
+SHEAF_DEPLOYED (see `Deployed`), and SHEAF_BINARIES, the folder of the functions' binaries. Without a command it prints
+them and waits for Ctrl-C. Everything listens on loopback and is gone at the end.
 """
 
 import argparse
@@ -91,17 +91,20 @@ def timed(what: str) -> Iterator[None]:
     print(f"{what} took {time.monotonic() - begun:.1f} s", file=sys.stderr, flush=True)
 
 
-def build(profile: str) -> dict[str, Path]:
+def build(profile: str) -> None:
     """Builds the functions for this machine, on which ministack runs them."""
-    functions = sorted(source.functions())
-    packages = [argument for function in functions for argument in ("-p", function)]
+    packages = [argument for function in sorted(source.functions()) for argument in ("-p", function)]
     command = ["cargo", "build", "--locked", "--profile", profile, *packages, "--bins"]
     subprocess.run(command, cwd=sam.ROOT, check=True)
+
+
+def built(profile: str) -> dict[str, Path]:
+    """Returns where the functions' binaries are."""
     metadata = subprocess.run(
         ["cargo", "metadata", "--format-version", "1", "--no-deps"], cwd=sam.ROOT, check=True, capture_output=True
     )
     folder = Path(json.loads(metadata.stdout)["target_directory"], "debug" if profile == "dev" else profile)
-    return {function: folder / function for function in functions}
+    return {function: folder / function for function in sorted(source.functions())}
 
 
 def lowered(template: dict[str, Any]) -> dict[str, Any]:
@@ -225,12 +228,15 @@ def main() -> int:
         arguments, command = arguments[:at], arguments[at + 1 :]
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--profile", default="quick", help="cargo profile of the functions")
+    parser.add_argument("--built", action="store_true", help="deploy what is built already")
     parser.add_argument("--keep-logs", type=Path, help="where ministack's log, with the functions', is kept")
     options = parser.parse_args(arguments)
     # So that ministack goes too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    with timed("building the functions"):
-        binaries = build(options.profile)
+    if not options.built:
+        with timed("building the functions"):
+            build(options.profile)
+    binaries = built(options.profile)
     with deployed(binaries, options.keep_logs) as stack:
         found = {**environment(stack), "SHEAF_BINARIES": str(binaries["upload"].parent)}
         if command:
