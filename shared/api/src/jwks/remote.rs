@@ -1,7 +1,8 @@
 //! Keys at a URL.
 //!
-//! One request at a time fetches them. Whoever presents a key that is known never waits for that,
-//! so an issuer that is slow or down, and tokens with made-up keys, hold up nobody else.
+//! One request at a time fetches them. Whoever presents a key that is known does not wait for the
+//! fetch of another, and for their own no longer than a prompt issuer takes. So an issuer that is
+//! slow or down, and tokens with made-up keys, hold up nobody else.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use jsonwebtoken::jwk::{Jwk, JwkSet};
 use runtime::clock::Clock;
 use runtime::telemetry::chain_of;
 use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::pick;
@@ -29,6 +31,11 @@ const TRIED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
 /// How long an issuer may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long whoever presents a key that is known waits for the fetch that fell to them. Not at all
+/// would not do: Lambda freezes what goes on after the answer, and a function that is called seldom
+/// would never hear that a key was withdrawn.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Most bytes of an issuer's keys: room for some hundred.
 const MAX_BYTES: usize = 256 * 1024;
@@ -93,7 +100,12 @@ impl Remote {
         if let Some(turn) = turn
             && self.may_try()
         {
-            self.fetch_to_the_end(turn).await?;
+            let fetching = self.fetch_to_the_end(turn);
+            if known.is_none() {
+                fetching.await?;
+            } else if let Ok(outcome) = timeout(PATIENCE, fetching).await {
+                outcome?;
+            }
         }
         let keys = self.younger_than(USED_FOR).ok_or_else(|| Error::Busy {
             detail: "the token issuer cannot be reached: try again".to_owned(),
@@ -118,7 +130,9 @@ impl Remote {
             .is_none_or(|at| now.duration_since(at) >= TRIED_AGAIN_AFTER)
     }
 
-    /// Fetches in a task of its own: a client that hangs up does not waste the turn of all others.
+    /// Fetches in a task of its own: a client that hangs up, or goes on with the key that is known,
+    /// does not waste the turn of all others. A task that was frozen fails by its timeout once the
+    /// process runs again, so the turn comes back and the next one tries anew.
     ///
     /// # Errors
     /// `Dependency` when it failed and no earlier keys can be used.

@@ -116,23 +116,38 @@ async fn unknown_key_is_looked_for_once_in_a_while_and_found_when_it_is_new() {
 }
 
 #[tokio::test]
-async fn known_key_does_not_wait_for_a_slow_issuer() {
+async fn known_key_does_not_wait_while_a_slow_issuer_is_asked_for_another() {
     let issuer = Issuer::start(&["a"]).await;
     assert!(issuer.knows("a").await);
+    issuer.clock.advance(SignedDuration::from_secs(11));
+    let waiting = issuer.hold_up("x").await;
 
-    for (later, waits_for) in [
-        (SignedDuration::from_secs(11), "x"),
-        (SignedDuration::from_hours(2), "a"),
-    ] {
-        issuer.clock.advance(later);
-        let waiting = issuer.hold_up(waits_for).await;
+    assert!(issuer.knows("a").await);
 
-        assert!(issuer.knows("a").await);
+    assert!(!waiting.is_finished());
+    issuer.gate.add_permits(Semaphore::MAX_PERMITS);
+    assert!(!waiting.await.unwrap());
+}
 
-        assert!(!waiting.is_finished(), "{waits_for}");
-        issuer.gate.add_permits(Semaphore::MAX_PERMITS);
-        assert_eq!(waiting.await.unwrap(), waits_for == "a");
+#[tokio::test]
+async fn known_key_whose_turn_it_is_to_fetch_is_not_held_up_by_a_slow_issuer() {
+    let issuer = Issuer::start(&["a"]).await;
+    assert!(issuer.knows("a").await);
+    issuer.publishes(StatusCode::OK, key_set(&["b"]));
+    issuer.clock.advance(SignedDuration::from_hours(2));
+    let waiting = issuer.hold_up("a").await;
+
+    // Both are answered while the issuer answers nobody.
+    assert!(issuer.knows("a").await);
+    assert!(waiting.await.unwrap());
+
+    // The fetch went on, and what it brings counts.
+    issuer.gate.add_permits(Semaphore::MAX_PERMITS);
+    while issuer.knows("a").await {
+        tokio::task::yield_now().await;
     }
+    assert!(issuer.knows("b").await);
+    assert_eq!(issuer.asked(), 2);
 }
 
 #[tokio::test]
