@@ -89,14 +89,14 @@ async fn list(page: PageArguments, context: &Context<'_>) -> Result<()> {
         return context.output.json(&list);
     }
     let page: Page<Map<String, Value>> = Page::read(&what, &list)?;
-    let mut table = Table::new(&["NAME", "ROLE", "CREATED", "EXPIRES", "ID"]);
+    let mut table = Table::new(&["NAME", "ROLE", "MADE BY", "CREATED", "EXPIRES", "ID"]);
     for key in &page.items {
         let field = |name: &str| {
             let value = key.get(name);
             Cell::optional(value.and_then(|value| plain(value, &context.output.zone)))
         };
         table.row(
-            ["name", "role", "created_at", "expires_at", "id"]
+            ["name", "role", "made_by", "created_at", "expires_at", "id"]
                 .map(field)
                 .into(),
         );

@@ -158,7 +158,7 @@ fn made_name(rendered: &Rendered, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use domain::KeyId;
-    use domain::principal::Identity;
+    use domain::principal::{Identity, Standing};
     use domain::upload::OnConflict;
     use uuid::Uuid;
 
@@ -177,9 +177,13 @@ mod tests {
             file_name_stem: "master_checklist".to_owned(),
         };
         let principal = Principal {
-            identity: Identity::Key(KeyId::new(Uuid::nil())),
+            identity: Identity::Key {
+                id: KeyId::new(Uuid::nil()),
+                made_by: None,
+            },
             workspace: "acme".parse().unwrap(),
             role: Role::Editor,
+            standing: Standing::Kept,
         };
         // Already the 29th in the east, still the 28th in UTC.
         let now = "2025-10-29T01:30:00+05:00".parse().unwrap();

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use domain::file::Writer;
 use domain::name::FolderPath;
-use domain::principal::{Identity, Principal, Role};
+use domain::principal::{Identity, Principal, Role, Standing};
 use domain::tag::Tags;
 use domain::upload::{Intent, OnConflict, Plan};
 use domain::{Sha256, WorkspaceId};
@@ -266,6 +266,7 @@ async fn begin(sheaf: &Sheaf, key: &str, body: &str) -> domain::UploadId {
         },
         workspace: workspace.clone(),
         role: Role::Admin,
+        standing: Standing::Granted,
     };
     let headers = http::HeaderMap::from_iter([(
         http::HeaderName::from_static("idempotency-key"),

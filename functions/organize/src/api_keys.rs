@@ -47,6 +47,10 @@ pub struct ApiKeyView {
     /// What it may do: viewer, editor or admin.
     #[schema(value_type = String, example = "editor")]
     role: Role,
+    /// The person who made it, or whose key did, by the id they have among the members; none of a
+    /// key that is older than this record.
+    #[schema(example = "user-5f0c7a523c1d5b7e9a53000000000001")]
+    made_by: Option<String>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -73,6 +77,7 @@ impl From<ApiKeyItem> for ApiKeyView {
             id: item.id.uuid(),
             name: item.label,
             role: item.role,
+            made_by: item.made_by,
             created_at: item.created_at,
             expires_at: item.expires_at,
         }
@@ -80,6 +85,9 @@ impl From<ApiKeyItem> for ApiKeyView {
 }
 
 /// Makes an API key. Its secret is shown this once; only a hash of it is kept.
+///
+/// It may do no more than whoever makes it, and is revoked when their role in the workspace is taken
+/// away or changed to a lower one than the key's.
 ///
 /// A request that is repeated with its Idempotency-Key makes no second key. It cannot be answered
 /// as the first one was, so it is refused and names the key that was made.
@@ -106,7 +114,7 @@ pub async fn create(
     query.finish()?;
     let repeatable =
         idempotency::repeatable(&headers, &principal, &[b"POST /v1/api-keys", &bytes])?;
-    let (store, workspace) = (state.store, principal.workspace.clone());
+    let (store, workspace) = (state.store, &principal.workspace);
     let secret = store.ids.secret();
     let now = store.clock.now();
     let id = KeyId::new(store.ids.sortable(now));
@@ -114,7 +122,7 @@ pub async fn create(
     let key = format!("{API_KEY_PREFIX}{workspace}.{id}.{secret}");
     let kept = to_the_end(async move {
         store
-            .create_api_key(&workspace, &item, repeatable.as_ref())
+            .create_api_key(&principal, &item, repeatable.as_ref())
             .await?;
         Ok(item)
     });
@@ -149,6 +157,7 @@ impl CreateApiKey {
             id,
             label: label.to_owned(),
             role,
+            made_by: Some(maker.identity.person()),
             secret_hash: Sha256::of(secret.as_bytes()),
             created_at: now,
             expires_at: lifetime.and_then(|lifetime| now.checked_add(lifetime).ok()),

@@ -100,7 +100,7 @@ impl InviteMember {
 /// Invites someone to a role in the workspace; gives it at once to who has joined already.
 ///
 /// An invitation gives nothing until they accept it with `POST /v1/invitations/{workspace}/accept`.
-/// Asking again changes nothing but the role.
+/// Asking again changes nothing but the role, as `PATCH /v1/members/{id}` does.
 #[utoipa::path(
     post,
     path = "/v1/members",
@@ -122,8 +122,8 @@ pub async fn invite(
     query.finish()?;
     let (id, role) = value.read()?;
     check_other(&principal, &id)?;
-    let (store, workspace) = (state.store, principal.workspace);
-    let invited = to_the_end(async move { store.invite(&workspace, &id, role).await });
+    let store = state.store;
+    let invited = to_the_end(async move { store.invite(&principal, &id, role).await });
     Ok(axum::Json(invited.await?.into()))
 }
 
@@ -165,6 +165,8 @@ pub async fn list(
 }
 
 /// Gives a member, or someone who is invited, another role.
+///
+/// API keys that a member has made and that may do more than that are revoked.
 #[utoipa::path(
     patch,
     path = "/v1/members/{id}",
@@ -190,12 +192,14 @@ pub async fn change(
     let role = value.role.parse()?;
     check_pseudonym(&id)?;
     check_other(&principal, &id)?;
-    let (store, workspace) = (state.store, principal.workspace);
-    let changed = to_the_end(async move { store.change_role(&workspace, &id, role).await });
+    let store = state.store;
+    let changed = to_the_end(async move { store.change_role(&principal, &id, role).await });
     Ok(axum::Json(changed.await?.into()))
 }
 
 /// Takes someone's role in the workspace, or the invitation to one, away.
+///
+/// All API keys that they have made are revoked.
 #[utoipa::path(
     delete,
     path = "/v1/members/{id}",
@@ -217,8 +221,8 @@ pub async fn remove(
     query.finish()?;
     check_pseudonym(&id)?;
     check_other(&principal, &id)?;
-    let (store, workspace) = (state.store, principal.workspace);
-    to_the_end(async move { store.remove_member(&workspace, &id).await }).await?;
+    let store = state.store;
+    to_the_end(async move { store.remove_member(&principal, &id).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -231,9 +235,10 @@ fn check_pseudonym(id: &str) -> domain::Result<()> {
     Err(Error::not_found(Kind::Member, id))
 }
 
-/// So that a workspace is not left without an admin by mistake, another one is needed for that.
+/// So that a workspace is not left without an admin by mistake, another one is needed for that. A
+/// key acts for who made it.
 fn check_other(principal: &Principal, id: &str) -> domain::Result<()> {
-    if principal.identity.pseudonym() == id {
+    if principal.identity.person() == id {
         return Err(Error::Conflict {
             code: "own_role",
             detail: "your own role is changed by another admin".to_owned(),

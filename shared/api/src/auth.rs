@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use domain::principal::{Identity, Principal, Role};
+use domain::principal::{Identity, Principal, Role, Standing};
 use domain::{Error, KeyId, Result, Sha256, WorkspaceId};
 use store::Store;
 use store::role::RoleItem;
@@ -48,9 +48,19 @@ struct Inner {
 /// Who makes a request.
 struct Known {
     identity: Identity,
-    /// The roles that credentials or the deployment's settings give. They stand above those of the
-    /// table, and the first above the others.
+    /// The roles that credentials or the deployment's settings give. They stand above those of
+    /// members, and the first above the others.
     granted: Vec<RoleItem>,
+}
+
+impl Known {
+    /// Where those roles stand: a key is itself a row, and its role with it.
+    const fn standing(&self) -> Standing {
+        match self.identity {
+            Identity::User { .. } => Standing::Granted,
+            Identity::Key { .. } => Standing::Kept,
+        }
+    }
 }
 
 impl Authenticator {
@@ -69,18 +79,26 @@ impl Authenticator {
     /// `Unauthenticated`; `Forbidden` when the principal has no role in the workspace it names;
     /// `Invalid` when it names none and has several.
     pub async fn principal(&self, headers: &HeaderMap) -> Result<Principal> {
-        let Known { identity, granted } = self.known(headers).await?;
-        let RoleItem { workspace, role } = match chosen_workspace(headers)? {
-            Some(workspace) => self.role_in(workspace, &identity, granted).await?,
-            None => match granted.into_iter().next() {
-                Some(first) => first,
-                None => self.only_role(&identity).await?,
-            },
+        let known = self.known(headers).await?;
+        let chosen = chosen_workspace(headers)?;
+        let granted = known.granted.iter().find(|item| {
+            chosen
+                .as_ref()
+                .is_none_or(|workspace| item.workspace == *workspace)
+        });
+        let (RoleItem { workspace, role }, standing) = match (granted, chosen) {
+            (Some(granted), _) => (granted.clone(), known.standing()),
+            (None, Some(workspace)) => {
+                let kept = self.role_in(workspace, &known.identity).await?;
+                (kept, Standing::Kept)
+            }
+            (None, None) => (self.only_role(&known.identity).await?, Standing::Kept),
         };
         Ok(Principal {
-            identity,
+            identity: known.identity,
             workspace,
             role,
+            standing,
         })
     }
 
@@ -153,7 +171,10 @@ impl Authenticator {
             return Err(REFUSED);
         }
         Ok(Known {
-            identity: Identity::Key(id),
+            identity: Identity::Key {
+                id,
+                made_by: item.made_by,
+            },
             granted: vec![RoleItem {
                 workspace,
                 role: item.role,
@@ -186,16 +207,8 @@ impl Authenticator {
         })
     }
 
-    /// The role in a workspace that was chosen.
-    async fn role_in(
-        &self,
-        workspace: WorkspaceId,
-        identity: &Identity,
-        granted: Vec<RoleItem>,
-    ) -> Result<RoleItem> {
-        if let Some(item) = granted.into_iter().find(|item| item.workspace == workspace) {
-            return Ok(item);
-        }
+    /// The role of a member of the workspace that was chosen.
+    async fn role_in(&self, workspace: WorkspaceId, identity: &Identity) -> Result<RoleItem> {
         let role = self.0.store.role(&identity.pseudonym(), &workspace).await?;
         Ok(RoleItem {
             role: role.ok_or_else(no_role)?,

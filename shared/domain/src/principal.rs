@@ -54,8 +54,13 @@ pub enum Identity {
         /// The `sub` claim.
         subject: String,
     },
-    /// An API key, by its public half.
-    Key(KeyId),
+    /// An API key.
+    Key {
+        /// Its public half.
+        id: KeyId,
+        /// The person who made it, by pseudonym; none where that was not noted yet.
+        made_by: Option<String>,
+    },
 }
 
 impl Identity {
@@ -72,9 +77,30 @@ impl Identity {
                 hash.update(subject);
                 format!("user-{}", hex::encode(&hash.finalize()[..16]))
             }
-            Self::Key(id) => format!("key-{id}"),
+            Self::Key { id, .. } => format!("key-{id}"),
         }
     }
+
+    /// Returns the pseudonym of the person who answers for what this identity does: of a key, who
+    /// made it. A key that nobody is known to have made answers for itself.
+    pub fn person(&self) -> String {
+        match self {
+            Self::Key {
+                made_by: Some(person),
+                ..
+            } => person.clone(),
+            Self::Key { made_by: None, .. } | Self::User { .. } => self.pseudonym(),
+        }
+    }
+}
+
+/// Where it stands that a principal has their role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// In their token or in the deployment's settings: it holds as long as those do.
+    Granted,
+    /// In a row, of a member or of an API key, which may be changed or removed at any time.
+    Kept,
 }
 
 /// Someone acting in one workspace with one role.
@@ -86,6 +112,8 @@ pub struct Principal {
     pub workspace: WorkspaceId,
     /// As what.
     pub role: Role,
+    /// Where that stands.
+    pub standing: Standing,
 }
 
 impl Principal {

@@ -31,6 +31,7 @@ pub mod quota;
 pub mod receipt;
 pub mod reconcile;
 pub mod role;
+mod standing;
 pub mod summary;
 pub mod table;
 pub mod upload;

@@ -4,18 +4,26 @@
 //! the invitation to one until they accept it. An invitation gives nothing, so a workspace cannot
 //! push itself on anybody. Each change writes both rows and names the workspace's as it was, so
 //! changes of one member follow each other.
+//!
+//! Who changes another is still an admin in the same transaction, and it revokes the keys by which
+//! the other could do what they may not any more. See [`Store::change_role`].
 
-use domain::principal::Role;
+use domain::principal::{Principal, Role};
 use domain::{Error, Kind, Result, WorkspaceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::keys::{Key, invitations_partition, people_partition, roles_partition};
+use crate::standing::{lost, still_holds};
 use crate::table::{Expression, Page, Query, Rejected, Write, absent, busy, present, to_row};
 
 /// How often a change of a member is tried again after losing a race.
 const TRIES: u32 = 3;
+
+/// Most keys that are revoked in the transaction that changes a member: it has at most 100 writes.
+/// What is more is revoked after it.
+const REVOKED_AT_ONCE: usize = 90;
 
 /// The role of a principal in a workspace, or an invitation to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +62,12 @@ impl PersonItem {
         ))
         .text(":role_before", self.role.to_string())
         .text(":invited_at", self.invited_at.to_string())
+    }
+
+    /// The most that keys they have made may do. An invitation takes nothing away: keys of someone
+    /// who has not joined are from a role that no row gave them.
+    fn keys_up_to(&self) -> Role {
+        self.joined_at.map_or(Role::Admin, |_| self.role)
     }
 
     /// The rows that say this in the workspace and with the person.
@@ -148,14 +162,17 @@ impl Store {
     }
 
     /// Invites a principal to a role in a workspace; gives the role to one who has joined.
+    ///
+    /// # Errors
+    /// Those of [`Store::change_role`], but for `NotFound`.
     pub async fn invite(
         &self,
-        workspace: &WorkspaceId,
+        admin: &Principal,
         principal: &str,
         role: Role,
     ) -> Result<PersonItem> {
         let now = self.clock.now();
-        self.change_person(workspace, principal, |before| {
+        self.change_person(&admin.workspace, principal, Some(admin), |before| {
             Ok(match before {
                 Some(before) => PersonItem { role, ..before },
                 None => PersonItem {
@@ -169,17 +186,18 @@ impl Store {
         .await
     }
 
-    /// Gives a member, or someone who is invited, another role.
+    /// Gives a member, or someone who is invited, another role. What keys of a member may do more
+    /// than that are revoked with it; where this stops half-way, asking again finishes it.
     ///
     /// # Errors
-    /// `NotFound` when they are neither.
+    /// `NotFound` when they are neither; `Forbidden` when the admin is none any more.
     pub async fn change_role(
         &self,
-        workspace: &WorkspaceId,
+        admin: &Principal,
         principal: &str,
         role: Role,
     ) -> Result<PersonItem> {
-        self.change_person(workspace, principal, |before| {
+        self.change_person(&admin.workspace, principal, Some(admin), |before| {
             let before = before.ok_or_else(|| Error::not_found(Kind::Member, principal))?;
             Ok(PersonItem { role, ..before })
         })
@@ -196,7 +214,7 @@ impl Store {
         principal: &str,
     ) -> Result<PersonItem> {
         let now = self.clock.now();
-        self.change_person(workspace, principal, |before| {
+        self.change_person(workspace, principal, None, |before| {
             let before = before.ok_or_else(|| Error::not_found(Kind::Invitation, workspace))?;
             Ok(PersonItem {
                 joined_at: before.joined_at.or(Some(now)),
@@ -212,36 +230,73 @@ impl Store {
     /// `NotFound` when there is none.
     pub async fn decline_invitation(&self, workspace: &WorkspaceId, principal: &str) -> Result<()> {
         let invited = Expression::new("attribute_exists(pk) AND attribute_not_exists(joined_at)");
-        if self.remove_person(workspace, principal, invited).await? {
+        if self
+            .remove_person(workspace, principal, invited, Vec::new())
+            .await?
+        {
             return Ok(());
         }
         Err(Error::not_found(Kind::Invitation, workspace))
     }
 
-    /// Takes a principal's role in a workspace, or the invitation to one, away.
+    /// Takes a principal's role in a workspace, or the invitation to one, away, and revokes all of
+    /// their keys. Where this stops half-way, asking again finishes it.
     ///
     /// # Errors
-    /// `NotFound` when they have neither.
-    pub async fn remove_member(&self, workspace: &WorkspaceId, principal: &str) -> Result<()> {
-        if self.remove_person(workspace, principal, present()).await? {
+    /// `NotFound` when they have none of these; `Forbidden` when the admin is none any more.
+    pub async fn remove_member(&self, admin: &Principal, principal: &str) -> Result<()> {
+        let workspace = &admin.workspace;
+        let beside = self.beside(admin, principal, None).await?;
+        let was_there = self
+            .remove_person(workspace, principal, present(), beside)
+            .await?;
+        // Without a role they make no more of them.
+        let had_keys = self.revoke_above(workspace, principal, None).await?;
+        if was_there || had_keys {
             return Ok(());
         }
         Err(Error::not_found(Kind::Member, principal))
     }
 
+    /// What an admin's change of someone else has beside it: the check that they still are one, if
+    /// a row says so, comes first, then most of the keys that end with it.
+    async fn beside(
+        &self,
+        admin: &Principal,
+        principal: &str,
+        role: Option<Role>,
+    ) -> Result<Vec<Write>> {
+        let keys = self.revocations(&admin.workspace, principal, role).await?;
+        let keys = keys.into_iter().take(REVOKED_AT_ONCE);
+        Ok(still_holds(admin).into_iter().chain(keys).collect())
+    }
+
+    /// Changes a person; without an admin, it is their own doing.
     async fn change_person(
         &self,
         workspace: &WorkspaceId,
         principal: &str,
+        admin: Option<&Principal>,
         change: impl Fn(Option<PersonItem>) -> Result<PersonItem>,
     ) -> Result<PersonItem> {
         for _ in 0..TRIES {
             let before: Option<PersonItem> =
                 self.table.get(Key::person(workspace, principal)).await?;
             let after = change(before.clone())?;
-            let writes = after.writes(workspace, before.as_ref())?;
+            let keys_up_to = Some(after.keys_up_to());
+            let mut writes = after.writes(workspace, before.as_ref())?;
+            let check = writes.len();
+            if let Some(admin) = admin {
+                writes.extend(self.beside(admin, principal, keys_up_to).await?);
+            }
             match self.table.transact(writes).await {
-                Ok(()) => return Ok(after),
+                Ok(()) => {
+                    if admin.is_some() {
+                        self.revoke_above(workspace, principal, keys_up_to).await?;
+                    }
+                    return Ok(after);
+                }
+                Err(rejected) if rejected.at(check) => return Err(lost()),
                 Err(Rejected::Conditions(_)) => {}
                 Err(Rejected::Error(error)) => return Err(error),
             }
@@ -255,12 +310,13 @@ impl Store {
         workspace: &WorkspaceId,
         principal: &str,
         condition: Expression,
+        beside: Vec<Write>,
     ) -> Result<bool> {
         let delete = |key| Write::Delete {
             condition: None,
             key,
         };
-        let writes = vec![
+        let mut writes = vec![
             Write::Delete {
                 condition: Some(condition),
                 key: Key::person(workspace, principal),
@@ -268,8 +324,11 @@ impl Store {
             delete(Key::role(principal, workspace)),
             delete(Key::invitation(principal, workspace)),
         ];
+        let check = writes.len();
+        writes.extend(beside);
         match self.table.transact(writes).await {
             Ok(()) => Ok(true),
+            Err(rejected) if rejected.at(check) => Err(lost()),
             Err(Rejected::Conditions(_)) => Ok(false),
             Err(Rejected::Error(error)) => Err(error),
         }

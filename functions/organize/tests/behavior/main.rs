@@ -13,6 +13,7 @@ mod folders;
 mod invitations;
 mod members;
 mod retry;
+mod revoked;
 mod trash;
 
 use serde_json::{Value, json};
