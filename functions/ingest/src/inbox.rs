@@ -64,7 +64,9 @@ pub(crate) async fn take(state: &State, workspace: WorkspaceId, rest: &str) -> R
         Err(
             error @ (Error::QuotaExceeded { .. }
             | Error::RefusedType { .. }
-            | Error::Conflict { .. }),
+            | Error::Conflict { .. }
+            // Its event came before: it was refused then, or its file is deleted by now.
+            | Error::Gone { .. }),
         ) => {
             warn!(
                 error = error.for_log(),
@@ -116,7 +118,19 @@ async fn import(
             UploadState::Aborted => return Err(store::commit::aborted()),
         },
     };
-    commit(state, workspace, from, &head.etag, &upload).await
+    if let Err(error) = copy(state, workspace, from, &head.etag, &upload).await {
+        // An object that is there no more, or another one by now, does not come again.
+        if matches!(error, Error::NotFound { .. } | Error::Busy { .. }) {
+            give_up(state, workspace, &upload).await;
+        }
+        return Err(error);
+    }
+    let committed = commit(state, workspace, &upload).await;
+    // Nobody goes on with what found no place.
+    if matches!(committed, Err(Error::Conflict { .. })) {
+        give_up(state, workspace, &upload).await;
+    }
+    committed
 }
 
 /// Names one object for good: the same event again names the same, a new object another.
@@ -126,25 +140,36 @@ fn identity(from: &ObjectKey, head: &ObjectHead) -> Sha256 {
     Sha256::of(name.as_bytes())
 }
 
-async fn commit(
+async fn copy(
     state: &State,
     workspace: &WorkspaceId,
     from: &ObjectKey,
     etag: &str,
     upload: &Upload,
-) -> Result<File> {
-    let store = &state.store;
+) -> Result<()> {
     let to = ObjectKey::Blob(workspace.clone(), upload.blob);
-    let content_type = upload.content_type.clone().unwrap_or_default();
-    store.blobs.copy(from, etag, &to, &content_type).await?;
+    let content_type = upload.content_type.as_deref().unwrap_or_default();
+    state.store.blobs.copy(from, etag, &to, content_type).await
+}
+
+/// Returns the quota of a session that nobody goes on with.
+async fn give_up(state: &State, workspace: &WorkspaceId, upload: &Upload) {
+    if let Err(error) = state.store.abort_upload(workspace, upload).await {
+        // The sweep ends it when its time is up.
+        warn!(upload.id = %upload.id, error = error.for_log(), "an upload was not aborted");
+    }
+}
+
+async fn commit(state: &State, workspace: &WorkspaceId, upload: &Upload) -> Result<File> {
     let content = Content {
         blob: upload.blob,
         size_bytes: upload.size_bytes,
-        content_type,
+        content_type: upload.content_type.clone().unwrap_or_default(),
         sha256: None,
         promised_sha256: None,
     };
-    store
+    state
+        .store
         .commit_upload(workspace, upload, &content, Origin::Imported)
         .await
 }

@@ -3,7 +3,7 @@
 //!
 //! # Permissions
 //! - table: read, write
-//! - objects blobs/: get, put
+//! - objects blobs/: get, put, delete
 //! - objects presigned/: get, put, delete, parts, abort
 //! - objects inbox/: get, delete
 //! - objects text/: put, delete

@@ -116,6 +116,25 @@ async fn what_cannot_be_taken_in_stays_in_the_inbox() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_finds_no_place_stays_in_the_inbox_and_reserves_nothing() {
+    let Some(sheaf) = start().await else { return };
+    let client = sheaf.admin();
+    client.upload("name=a", "one").await.expect(201);
+    let before = usage(&client).await;
+    let event = object_event("inbox/acme/a/b.txt");
+
+    // The folder it asks for is a file.
+    drop_in(&sheaf, "a/b.txt", "two").await;
+    for _ in 0..REPEATS {
+        send(&sheaf, Destination::Ingest, event.clone()).await;
+    }
+    sheaf.rest().await;
+
+    assert_eq!(left_in_inbox(&sheaf).await, 1);
+    assert_eq!(usage(&client).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_was_written_again_is_neither_copied_nor_removed() {
     let Some(sheaf) = start().await else { return };
     let blobs = &sheaf.store().blobs;
