@@ -14,6 +14,7 @@ use domain::{Error, WorkspaceId};
 use serde::Deserialize;
 use store::blob::ObjectKey;
 use store::upload::{Beginning, Begun};
+use tracing::warn;
 use utoipa::ToSchema;
 
 use crate::{State, parts};
@@ -102,15 +103,20 @@ pub async fn begin(
         lifetime: SESSION_LIFETIME,
     };
     let workspace = &principal.workspace;
+    let is_repeatable = beginning.repeatable.is_some();
     let mut upload = match state.store.begin_upload(workspace, beginning).await? {
         Begun::New(upload) | Begun::Before(upload) => upload,
     };
-    if upload.state == UploadState::Open {
-        name_multipart(&state, workspace, &mut upload).await?;
+    let shown = show_begun(&state, workspace, &mut upload).await;
+    // A client that cannot repeat the request never learns of the session it has begun.
+    if shown.is_err()
+        && !is_repeatable
+        && let Err(error) = state.store.abort_upload(workspace, &upload).await
+    {
+        // The sweep ends it when its time is up.
+        warn!(upload.id = %upload.id, error = error.for_log(), "an upload was not aborted");
     }
-    let signed = parts::sign_first(&state, workspace, &upload).await?;
-    let view = UploadView::new(&upload, signed, None);
-    Ok((StatusCode::CREATED, axum::Json(view)).into_response())
+    Ok((StatusCode::CREATED, axum::Json(shown?)).into_response())
 }
 
 /// Checks that the media type can be a header, which S3 is given it as.
@@ -128,6 +134,19 @@ fn check_content_type(content_type: Option<&str>) -> domain::Result<()> {
         "/content_type",
         "content_type is a media type such as application/pdf, at most 255 characters",
     ))
+}
+
+/// Makes a session ready for its bytes, and says where they go.
+async fn show_begun(
+    state: &State,
+    workspace: &WorkspaceId,
+    upload: &mut Upload,
+) -> domain::Result<UploadView> {
+    if upload.state == UploadState::Open {
+        name_multipart(state, workspace, upload).await?;
+    }
+    let signed = parts::sign_first(state, workspace, upload).await?;
+    Ok(UploadView::new(upload, signed, None))
 }
 
 /// Begins the multipart upload in S3, where the session is one and has none.

@@ -2,13 +2,19 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use api::auth::{Authenticator, Caller};
+use api::request::{Json, Query};
+use domain::principal::{Identity, Principal, Role, Standing};
 use e2e::id;
 use futures::future::join_all;
-use serde_json::Value;
+use http::HeaderMap;
+use serde_json::{Value, json};
+use store::Store;
+use store::blob::Blobs;
 use store::quota::Quota;
 use testkit::{Client, Options};
 
-use crate::{start_with, usage};
+use crate::{start, start_with, usage, workspace};
 
 const UPLOADS: usize = 16;
 const FIT: usize = 5;
@@ -30,6 +36,54 @@ async fn racing_uploads_never_exceed_the_files_of_a_quota() {
         files: FIT as u64,
     };
     Box::pin(race(quota)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upload_that_could_not_begin_reserves_nothing_unless_the_request_can_come_again() {
+    let Some(sheaf) = start().await else { return };
+    // S3 answers that there is no such bucket.
+    let blobs = Blobs::new(sheaf.store().blobs.client().clone(), "nowhere".to_owned());
+    let store = Store {
+        blobs,
+        ..sheaf.store().clone()
+    };
+    let state = upload::State {
+        authenticator: Authenticator::new(store.clone(), Vec::new(), None),
+        limits: upload::Limits::default(),
+        store,
+    };
+    let principal = Principal {
+        identity: Identity::User {
+            issuer: "issuer".to_owned(),
+            subject: "someone".to_owned(),
+        },
+        workspace: workspace(),
+        role: Role::Editor,
+        standing: Standing::Granted,
+    };
+    let size_bytes = 100 * 1024 * 1024;
+    let begin = async |headers: HeaderMap| {
+        let asked = json!({"name": "a.tif", "size_bytes": size_bytes});
+        let body = Json {
+            bytes: asked.to_string().into(),
+            value: serde_json::from_value(asked).unwrap(),
+        };
+        let (state, caller) = (state.clone(), Caller(principal.clone()));
+        let begun = upload::begin::begin(
+            axum::extract::State(state),
+            caller,
+            Query::default(),
+            headers,
+            body,
+        );
+        assert!(begun.await.is_err());
+    };
+    let repeatable = ("idempotency-key".parse().unwrap(), "one".parse().unwrap());
+
+    begin(HeaderMap::new()).await;
+    assert_eq!(usage(&sheaf.admin()).await, (0, 0));
+    begin(HeaderMap::from_iter([repeatable])).await;
+    assert_eq!(usage(&sheaf.admin()).await, (1, size_bytes));
 }
 
 async fn race(quota: Quota) {
