@@ -239,9 +239,10 @@ def test_download_is_counted_through_its_queue(api: Api):
 def test_unreadable_message_goes_to_the_dead_letters_and_holds_up_nobody(api: Api, stack: Deployed):
     sqs = client("sqs", stack.endpoint)
     queue, dead = stack.outputs["IngestQueueUrl"], stack.outputs["IngestDeadLettersUrl"]
-    before = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
-    # So that its five tries take seconds and not an hour.
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+    before = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])["Attributes"]
+    # The waits between its tries grow: so that two take seconds and five not ten minutes.
+    policy = {**json.loads(before["RedrivePolicy"]), "maxReceiveCount": 2}
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": json.dumps(policy)})
     poison = f"not work: {uuid.uuid4()}"
     try:
         sqs.send_message(QueueUrl=queue, MessageBody=poison)

@@ -103,7 +103,9 @@ impl Store {
                     file.status = Status::Failed;
                     file.failure = Some(failure);
                     writes.push(change_file(workspace, &mut file, now)?);
-                    place = is_reading(&work.task).then(|| place_work(workspace, id));
+                    let is_sorted = file.posted.is_some() || file.posting().is_some();
+                    place =
+                        (is_sorted && is_reading(&work.task)).then(|| place_work(workspace, id));
                 }
             }
         } else {
