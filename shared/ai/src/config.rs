@@ -28,7 +28,8 @@ impl Config {
     pub async fn connect(&self, aws: impl Future<Output = SdkConfig>) -> Arc<dyn LanguageModel> {
         match self {
             Self::Extractive => Arc::new(Extractive),
-            Self::Bedrock { model_id } => Arc::new(Bedrock::new(&aws.await, model_id)),
+            // Behind a pointer: the SDK's search for settings is deep.
+            Self::Bedrock { model_id } => Arc::new(Bedrock::new(&Box::pin(aws).await, model_id)),
         }
     }
 }
