@@ -42,8 +42,8 @@ serve-aws *ARGUMENTS:
     "$(.ci/venv)/bin/python" tests/deploy/deploy.py {{ ARGUMENTS }}
 
 # Measure how the functions start, beside a Python function (release profile)
-bench-start:
-    PATH="$(.ci/venv)/bin:$PATH" python tests/deploy/deploy.py --profile release -- python benches/start/start.py
+bench-start *FUNCTIONS:
+    PATH="$(.ci/venv)/bin:$PATH" python tests/deploy/deploy.py --profile release -- python benches/start/start.py {{ FUNCTIONS }}
 
 # Measure the runner: beside its ceiling, documents through the pipeline, idle memory (release profile)
 bench:
