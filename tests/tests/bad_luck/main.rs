@@ -2,7 +2,7 @@
 //! process at any moment.
 //!
 //! These tests reach behind the API, into queues, rows and processes, so they run against the local
-//! runner only; `suite.rs` is what also runs against a deployment.
+//! runner only; `suite` is what also runs against a deployment.
 
 #![expect(
     clippy::unwrap_used,
