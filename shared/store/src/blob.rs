@@ -15,7 +15,6 @@ pub use self::key::{BLOBS_PREFIX, INBOX_PREFIX, ObjectKey, PRESIGNED_PREFIX, TEX
 pub use self::listing::{ListedMultipart, ListedObject, MultipartPage, ObjectPage};
 pub use self::multipart::{Completed, StoredPart};
 pub use self::object::ObjectHead;
-pub(crate) use self::object::{is_missing, missing};
 pub use self::signing::{Delivery, SignedUrl};
 
 /// The bucket and how to reach it.

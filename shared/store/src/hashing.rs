@@ -6,10 +6,8 @@ use domain::hashing::Hashing;
 use domain::{Error, FileId, Result, Sha256};
 use serde::Deserialize;
 
-use aws_sdk_s3::error::ProvideErrorMetadata as _;
-
 use crate::Store;
-use crate::blob::{Blobs, ObjectKey, is_missing, missing};
+use crate::blob::{Blobs, ObjectKey};
 use crate::file::verify_version;
 use crate::keys::Key;
 use crate::table::{Expression, Rejected, Write};
@@ -103,19 +101,8 @@ impl Blobs {
         if from >= until {
             return Ok(());
         }
-        let result = self
-            .client()
-            .get_object()
-            .bucket(self.bucket())
-            .key(key.path())
-            .range(format!("bytes={from}-{}", until - 1))
-            .send()
-            .await;
-        let mut body = match result {
-            Ok(output) => output.body,
-            Err(error) if is_missing(&error) => return Err(missing(key)),
-            Err(error) if error.code() == Some("InvalidRange") => return Err(too_short()),
-            Err(error) => return Err(Error::dependency("reading a blob", error)),
+        let Some(mut body) = self.open(key, Some(from..until)).await? else {
+            return Err(too_short());
         };
         while let Some(chunk) = body.next().await {
             match chunk {

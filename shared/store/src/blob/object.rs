@@ -1,5 +1,6 @@
 //! Single objects: written where nothing is, looked at, read, copied and removed.
 
+use std::ops::Range;
 use std::path::Path;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -87,38 +88,23 @@ impl Blobs {
     }
 
     /// Reads the first `length` bytes of an object; fewer when it is shorter.
+    ///
+    /// # Errors
+    /// `NotFound` when the object is not there.
     pub async fn read_head(&self, key: &ObjectKey, length: u64) -> Result<Bytes> {
-        let result = self
-            .client
-            .get_object()
-            .bucket(&self.bucket)
-            .key(key.path())
-            .range(format!("bytes=0-{}", length.saturating_sub(1)))
-            .send()
-            .await;
-        match result {
-            Ok(output) => collect(output.body).await,
+        match self.open(key, Some(0..length)).await? {
+            Some(body) => collect(body).await,
             // An object of 0 bytes has no range.
-            Err(error) if error.code() == Some("InvalidRange") => Ok(Bytes::new()),
-            Err(error) if is_missing(&error) => Err(missing(key)),
-            Err(error) => Err(Error::dependency("reading a blob", error)),
+            None => Ok(Bytes::new()),
         }
     }
 
     /// Reads a whole object into memory. For objects known to be small.
+    ///
+    /// # Errors
+    /// `NotFound` when the object is not there.
     pub async fn read(&self, key: &ObjectKey) -> Result<Bytes> {
-        let result = self
-            .client
-            .get_object()
-            .bucket(&self.bucket)
-            .key(key.path())
-            .send()
-            .await;
-        match result {
-            Ok(output) => collect(output.body).await,
-            Err(error) if is_missing(&error) => Err(missing(key)),
-            Err(error) => Err(Error::dependency("reading an object", error)),
-        }
+        collect(self.whole(key).await?).await
     }
 
     /// Streams an object into a local file and returns its hash and size.
@@ -127,18 +113,7 @@ impl Blobs {
     /// `NotFound` when the object is not there.
     pub async fn download(&self, key: &ObjectKey, to: &Path) -> Result<(Sha256, u64)> {
         let failed = |error: std::io::Error| Error::dependency("reading a blob", error);
-        let result = self
-            .client
-            .get_object()
-            .bucket(&self.bucket)
-            .key(key.path())
-            .send()
-            .await;
-        let mut body = match result {
-            Ok(output) => output.body,
-            Err(error) if is_missing(&error) => return Err(missing(key)),
-            Err(error) => return Err(Error::dependency("reading a blob", error)),
-        };
+        let mut body = self.whole(key).await?;
         let mut file = tokio::fs::File::create(to).await.map_err(failed)?;
         let mut hash = sha2::Sha256::new();
         let mut size_bytes = 0;
@@ -150,6 +125,39 @@ impl Blobs {
         }
         file.flush().await.map_err(failed)?;
         Ok((Sha256::new(hash.finalize().into()), size_bytes))
+    }
+
+    async fn whole(&self, key: &ObjectKey) -> Result<ByteStream> {
+        let body = self.open(key, None).await?;
+        body.ok_or_else(|| Error::corrupt("a range was refused that was not asked for"))
+    }
+
+    /// Opens an object, or the bytes of a range, to be read as they come. None when the range
+    /// begins behind its last byte.
+    ///
+    /// # Errors
+    /// `NotFound` when the object is not there.
+    pub(crate) async fn open(
+        &self,
+        key: &ObjectKey,
+        bytes: Option<Range<u64>>,
+    ) -> Result<Option<ByteStream>> {
+        let range =
+            bytes.map(|bytes| format!("bytes={}-{}", bytes.start, bytes.end.saturating_sub(1)));
+        let result = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(key.path())
+            .set_range(range)
+            .send()
+            .await;
+        match result {
+            Ok(output) => Ok(Some(output.body)),
+            Err(error) if error.code() == Some("InvalidRange") => Ok(None),
+            Err(error) if is_missing(&error) => Err(missing(key)),
+            Err(error) => Err(Error::dependency("reading a blob", error)),
+        }
     }
 
     /// Removes an object; one that is not there is removed already.
@@ -233,7 +241,7 @@ const COPY_SOURCE: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUM
     .remove(b'.')
     .remove(b'_');
 
-pub(crate) fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     // A HEAD has no body, so its only word is the status.
     matches!(error.code(), Some("NoSuchKey" | "NotFound"))
         || error
@@ -241,7 +249,7 @@ pub(crate) fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
             .is_some_and(|response| response.status().as_u16() == 404)
 }
 
-pub(crate) fn missing(key: &ObjectKey) -> Error {
+fn missing(key: &ObjectKey) -> Error {
     Error::not_found(Kind::Blob, key.path())
 }
 
