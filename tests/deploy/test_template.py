@@ -393,9 +393,8 @@ def test_work_is_sent_again_only_after_it_is_visible_again(template, queue):
     assert of_type(template, "AWS::SQS::Queue")[queue]["VisibilityTimeout"] < int(minutes) * 60
 
 
-@pytest.mark.parametrize("path", ["summary", "dossier"])
-def test_claim_on_a_summary_outlives_the_function_and_not_the_message(template, path):
-    minutes = source.constant(f"shared/store/src/{path}.rs", r"LEASE: SignedDuration = SignedDuration::from_mins\((\d+)\)")
+def test_lease_on_a_summary_outlives_the_function_and_not_the_message(template):
+    minutes = source.constant("shared/store/src/lease.rs", r"WRITING: SignedDuration = SignedDuration::from_mins\((\d+)\)")
     assert functions(template)["summarize"]["Timeout"] < int(minutes) * 60
     assert int(minutes) * 60 < of_type(template, "AWS::SQS::Queue")["SummarizeQueue"]["VisibilityTimeout"]
 

@@ -8,6 +8,7 @@ use runtime::clock::Clock;
 use runtime::ids::Ids;
 use store::Store;
 use store::blob::Blobs;
+use store::lease::{Holders, Run};
 use store::quota::Quota;
 use store::table::Table;
 use thiserror::Error;
@@ -156,6 +157,8 @@ impl Stack {
             clock: settings.clock,
             ids: Ids,
             quota: settings.quota,
+            // The data folder is locked, so nobody else holds anything in it.
+            holders: Holders::One(Run::new(Ids)),
         };
         Ok(Self {
             store,

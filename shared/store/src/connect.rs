@@ -10,6 +10,7 @@ use runtime::ids::Ids;
 
 use crate::Store;
 use crate::blob::Blobs;
+use crate::lease::Holders;
 use crate::queue::SqsQueues;
 use crate::quota::Quota;
 use crate::table::Table;
@@ -65,6 +66,7 @@ impl Store {
             clock: Clock::system(),
             ids: Ids,
             quota,
+            holders: Holders::Many,
         })
     }
 }

@@ -3,12 +3,13 @@
 use domain::dossier::{Dossier, DossierSummary, Lease, Member, MemberSum, Signature};
 use domain::message::{Task, Work};
 use domain::{DossierId, Error, FileId, Kind, Result, WorkspaceId};
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::keys::{self, Key, MEMBER_PREFIX, dossier_partition};
+use crate::lease::{Holders, Run, WRITING};
 use crate::table::{Expression, Query, Rejected, Row, Write, absent, to_row};
 use crate::work::{self, work_of};
 
@@ -32,15 +33,14 @@ struct DossierItem {
     forced: bool,
     fence: u64,
     lease_until_us: i64,
+    #[serde(default)]
+    lease_run: Option<Run>,
     summary: Option<DossierSummary>,
     created_at: Timestamp,
     updated_at: Timestamp,
     list_pk: String,
     list_sk: String,
 }
-
-/// How long one worker may take to write a dossier's summary.
-const LEASE: SignedDuration = SignedDuration::from_mins(3);
 
 /// A dossier and what only its keepers need to know.
 #[derive(Debug)]
@@ -55,10 +55,11 @@ pub struct KeptDossier {
     pub forced: bool,
 }
 
-impl From<DossierItem> for KeptDossier {
-    fn from(item: DossierItem) -> Self {
-        let until = Timestamp::from_microsecond(item.lease_until_us).unwrap_or(Timestamp::MIN);
-        Self {
+impl DossierItem {
+    fn into_kept(self, holders: Holders) -> KeptDossier {
+        let item = self;
+        let until = holders.holds_until(item.lease_until_us, item.lease_run);
+        KeptDossier {
             filled: item.filled,
             filled_to: item.filled_to,
             forced: item.forced,
@@ -104,7 +105,7 @@ impl Store {
     /// `NotFound`.
     pub async fn dossier(&self, workspace: &WorkspaceId, id: DossierId) -> Result<KeptDossier> {
         let item: Option<DossierItem> = self.table.get(Key::dossier(workspace, id)).await?;
-        item.map(KeptDossier::from)
+        item.map(|item| item.into_kept(self.holders))
             .ok_or_else(|| Error::not_found(Kind::Dossier, id))
     }
 
@@ -132,6 +133,7 @@ impl Store {
             forced: false,
             fence: 0,
             lease_until_us: 0,
+            lease_run: None,
             summary: None,
             created_at: now,
             updated_at: now,
@@ -286,7 +288,10 @@ impl Store {
             .map(|listed| Key::dossier(workspace, listed.id))
             .collect();
         let items: Vec<DossierItem> = self.table.get_many(keys).await?;
-        let mut dossiers: Vec<KeptDossier> = items.into_iter().map(KeptDossier::from).collect();
+        let mut dossiers: Vec<KeptDossier> = items
+            .into_iter()
+            .map(|item| item.into_kept(self.holders))
+            .collect();
         dossiers.sort_by_cached_key(|kept| list_position(&kept.dossier.signature, kept.dossier.id));
         Ok((dossiers, next))
     }
@@ -298,17 +303,18 @@ impl Store {
         dossier: &Dossier,
     ) -> Result<Option<Lease>> {
         let now = self.clock.now();
-        let until = now.checked_add(LEASE).unwrap_or(Timestamp::MAX);
+        if dossier.lease.is_some_and(|lease| lease.until > now) {
+            return Ok(None);
+        }
+        let until = now.checked_add(WRITING).unwrap_or(Timestamp::MAX);
         let seen = dossier.lease.map_or(0, |lease| lease.token);
         let write = Write::Update {
-            condition: Some(
-                Expression::new("fence = :seen AND lease_until_us <= :now")
-                    .number(":seen", seen)
-                    .number(":now", now.as_microsecond()),
-            ),
+            // Whoever claims it makes the token larger.
+            condition: Some(Expression::new("fence = :seen").number(":seen", seen)),
             key: Key::dossier(workspace, dossier.id),
-            change: Expression::new("SET lease_until_us = :until ADD fence :one")
+            change: Expression::new("SET lease_until_us = :until, lease_run = :run ADD fence :one")
                 .number(":until", until.as_microsecond())
+                .value(":run", &self.holders.run())?
                 .number(":one", 1),
         };
         match self.table.transact(vec![write]).await {

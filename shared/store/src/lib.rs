@@ -23,6 +23,7 @@ pub mod forget;
 mod hashing;
 pub mod idempotency;
 pub mod keys;
+pub mod lease;
 pub mod listing;
 pub mod membership;
 pub mod organize;
@@ -43,6 +44,7 @@ use runtime::clock::Clock;
 use runtime::ids::Ids;
 
 use crate::blob::Blobs;
+use crate::lease::Holders;
 use crate::queue::Queue;
 use crate::quota::Quota;
 use crate::table::Table;
@@ -62,6 +64,8 @@ pub struct Store {
     pub ids: Ids,
     /// The quota a workspace begins with.
     pub quota: Quota,
+    /// Whether leases outlive the process that claimed them.
+    pub holders: Holders,
 }
 
 impl std::fmt::Debug for Store {

@@ -2,12 +2,13 @@
 
 use domain::summary::{Summary, SummaryKey};
 use domain::{Result, Sha256, WorkspaceId};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::content::is_kept;
 use crate::keys::{Key, SUMMARY_PREFIX, content_partition};
+use crate::lease::{Holders, Run, WRITING};
 use crate::table::{Expression, Query, Rejected, Write, absent};
 
 /// The one summary of some bytes, claimed or committed.
@@ -18,15 +19,20 @@ struct SummaryItem {
     token: u64,
     /// When a claim can be taken over, in microseconds since 1970.
     lease_until_us: i64,
+    /// The run that claimed it, where that counts.
+    #[serde(default)]
+    lease_run: Option<Run>,
     /// How often the model was called for it: 1, and 1 more for each crash or lease that ran out.
     attempts: u64,
     /// The summary, once it is committed.
     summary: Option<Summary>,
 }
 
-/// How long one worker may take to write a summary: above the model's own time limit, below the
-/// queue's visibility timeout.
-const LEASE: SignedDuration = SignedDuration::from_mins(3);
+impl SummaryItem {
+    fn lease_holds_until(&self, holders: Holders) -> Timestamp {
+        holders.holds_until(self.lease_until_us, self.lease_run)
+    }
+}
 
 /// The right to write the summary of some bytes.
 #[derive(Clone, Debug)]
@@ -53,14 +59,14 @@ impl Store {
         let row_key = Key::summary(workspace, &key);
         let content_key = Key::content(workspace, key.content);
         let now = self.clock.now();
-        let until = now.checked_add(LEASE).unwrap_or(Timestamp::MAX);
+        let until = now.checked_add(WRITING).unwrap_or(Timestamp::MAX);
         let item: Option<SummaryItem> = self.table.get(row_key.clone()).await?;
         let token = match item {
             Some(SummaryItem {
                 summary: Some(summary),
                 ..
             }) => return Ok(Claimed::Written(summary)),
-            Some(item) if item.lease_until_us > now.as_microsecond() => return Ok(Claimed::Taken),
+            Some(item) if item.lease_holds_until(self.holders) > now => return Ok(Claimed::Taken),
             Some(item) => item.token,
             None => 0,
         };
@@ -71,9 +77,12 @@ impl Store {
                 Expression::new("fence = :seen").number(":seen", token)
             }),
             key: row_key,
-            change: Expression::new("SET lease_until_us = :until ADD fence :one, attempts :one")
-                .number(":until", until.as_microsecond())
-                .number(":one", 1),
+            change: Expression::new(
+                "SET lease_until_us = :until, lease_run = :run ADD fence :one, attempts :one",
+            )
+            .number(":until", until.as_microsecond())
+            .value(":run", &self.holders.run())?
+            .number(":one", 1),
         };
         // Beside bytes that are being forgotten, a summary would be left behind.
         let kept = Write::Check {

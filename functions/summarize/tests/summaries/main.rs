@@ -4,4 +4,5 @@
 
 mod dossiers;
 mod fake;
+mod leases;
 mod versions;
