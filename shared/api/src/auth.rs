@@ -1,5 +1,6 @@
 //! Who calls: a JWT checked against its issuer's keys, or an API key checked against its hash.
 
+mod checked;
 mod token;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use store::role::RoleItem;
 
 use crate::page::rows_for;
 use crate::problem::Problem;
+use checked::Checked;
 use token::Claims;
 
 pub use token::Issuer;
@@ -42,6 +44,7 @@ pub struct Authenticator(Arc<Inner>);
 struct Inner {
     store: Store,
     issuers: Vec<Issuer>,
+    checked: Checked,
     first_admin: Option<FirstAdmin>,
 }
 
@@ -69,6 +72,7 @@ impl Authenticator {
         Self(Arc::new(Inner {
             store,
             issuers,
+            checked: Checked::default(),
             first_admin,
         }))
     }
@@ -185,7 +189,7 @@ impl Authenticator {
     async fn by_jwt(&self, token: &str) -> Result<Known> {
         let inner = &self.0;
         let now = inner.store.clock.now();
-        let (issuer, claims) = token::verify(&inner.issuers, token, now).await?;
+        let (issuer, claims) = token::verify(&inner.issuers, &inner.checked, token, now).await?;
         let mut granted = Vec::new();
         if issuer.trusted_with_roles {
             granted.extend(claimed(&claims)?);

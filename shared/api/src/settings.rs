@@ -15,16 +15,10 @@ impl Authenticator {
     pub fn from_environment(store: Store) -> Result<Self, ConfigError> {
         let jwks_url =
             config::required("AUTH_JWKS_URL", "where the token issuer publishes its keys")?;
-        let keys =
-            Keys::at(jwks_url, store.clock.clone()).map_err(|error| ConfigError::Unreadable {
-                name: "AUTH_JWKS_URL",
-                meaning: "where the token issuer publishes its keys",
-                reason: error.to_string(),
-            })?;
         let issuer = Issuer {
             issuer: config::required("AUTH_ISSUER", "the iss of the tokens that are accepted")?,
             audience: config::required("AUTH_AUDIENCE", "the aud of the tokens that are accepted")?,
-            keys,
+            keys: Keys::at(jwks_url, store.clock.clone()),
             trusted_with_roles: config::optional(
                 "AUTH_TRUST_ROLES",
                 "true when the issuer's tokens may carry workspace and role",

@@ -1,7 +1,7 @@
 //! A token opens the API only when everything about it is right.
 
 use embedded::secrets::{AUDIENCE, ISSUER, Secrets};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -53,6 +53,19 @@ async fn a_token_with_a_wrong_claim_is_refused() {
         assert_eq!(answer.code(), "unauthenticated", "{wrong}");
         assert_eq!(answer.header("www-authenticate"), "Bearer", "{wrong}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_accepted_is_refused_once_it_has_expired() {
+    let Some(sheaf) = start().await else { return };
+    let secrets = &sheaf.server.stack.secrets;
+    let token = secrets.sign_claims(&claims(&json!({}))).unwrap();
+    let client = sheaf.admin().with_token(&token);
+    client.get("/v1/files").await.expect(200);
+
+    sheaf.advance(SignedDuration::from_secs(HOUR + 60));
+
+    client.get("/v1/files").await.expect(401);
 }
 
 #[tokio::test(flavor = "multi_thread")]

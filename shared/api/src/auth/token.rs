@@ -1,11 +1,12 @@
 //! Checks a JWT: its signature against its issuer's keys, its issuer, audience and times.
 
-use domain::{Error, Result};
+use domain::{Error, Result, Sha256};
 use jiff::Timestamp;
 use jsonwebtoken::jwk::{Jwk, KeyAlgorithm};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 
+use super::checked::Checked;
 use crate::jwks::Keys;
 
 /// How far a token's clock may be ahead of or behind ours, in seconds.
@@ -41,6 +42,7 @@ pub(super) struct Claims {
 /// `Unauthenticated`; `Dependency` or `Busy` when the issuer's keys cannot be had.
 pub(super) async fn verify<'a>(
     issuers: &'a [Issuer],
+    checked: &Checked,
     token: &str,
     now: Timestamp,
 ) -> Result<(&'a Issuer, Claims)> {
@@ -52,28 +54,22 @@ pub(super) async fn verify<'a>(
     };
     let header = jsonwebtoken::decode_header(token).map_err(|_| UNREADABLE)?;
     // Only to choose the issuer: nothing is believed before the signature is checked.
-    let unchecked: Claims =
+    let claims: Claims =
         jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| UNREADABLE)?;
     let issuer = issuers
         .iter()
-        .find(|issuer| issuer.issuer == unchecked.iss)
+        .find(|issuer| issuer.issuer == claims.iss)
         .ok_or(REFUSED)?;
     let key = issuer
         .keys
         .find(header.kid.as_deref())
         .await?
         .ok_or(REFUSED)?;
-    let algorithm = algorithm_of(&key, header.alg).ok_or(REFUSED)?;
-    let mut validation = Validation::new(algorithm);
-    validation.set_audience(&[&issuer.audience]);
-    validation.set_issuer(&[&issuer.issuer]);
-    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    // Checked below, by our own clock.
-    validation.validate_exp = false;
-    let decoding = DecodingKey::from_jwk(&key).map_err(|_| REFUSED)?;
-    let claims = jsonwebtoken::decode::<Claims>(token, &decoding, &validation)
-        .map_err(|_| REFUSED)?
-        .claims;
+    let hash = Sha256::of(token.as_bytes());
+    if !checked.has(hash, &key) {
+        check(issuer, token, &key, header.alg).ok_or(REFUSED)?;
+        checked.add(hash, key);
+    }
     let now = now.as_second();
     if claims.exp.saturating_add(LEEWAY_S) <= now {
         return Err(Error::Unauthenticated {
@@ -89,6 +85,20 @@ pub(super) async fn verify<'a>(
         });
     }
     Ok((issuer, claims))
+}
+
+/// Checks a token's signature, issuer and audience; none when one of them does not hold. Of its
+/// times nothing is said.
+fn check(issuer: &Issuer, token: &str, key: &Jwk, claimed: Algorithm) -> Option<()> {
+    let mut validation = Validation::new(algorithm_of(key, claimed)?);
+    validation.set_audience(&[&issuer.audience]);
+    validation.set_issuer(&[&issuer.issuer]);
+    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    // Checked with every request, by our own clock.
+    validation.validate_exp = false;
+    let decoding = DecodingKey::from_jwk(key).ok()?;
+    let decoded = jsonwebtoken::decode::<Claims>(token, &decoding, &validation);
+    decoded.is_ok().then_some(())
 }
 
 /// The algorithm a key is for. A token's own word counts only among what the key can do, and never

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use runtime::clock::Clock;
 use runtime::telemetry::chain_of;
-use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
+use tokio::sync::{Mutex as Turns, OnceCell, OwnedMutexGuard};
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -47,7 +47,9 @@ const FETCHING: &str = "fetching the issuer's keys";
 #[derive(Debug)]
 pub struct Remote {
     url: String,
-    client: reqwest::Client,
+    /// Made for the first fetch: reading the certificates of all authorities takes milliseconds,
+    /// which the start of a function need not.
+    client: OnceCell<reqwest::Client>,
     clock: Clock,
     kept: Mutex<Kept>,
     /// Held by the one who fetches.
@@ -68,18 +70,14 @@ struct Fetched {
 }
 
 impl Remote {
-    pub(super) fn new(url: String, clock: Clock) -> Result<Self> {
-        let client = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .build()
-            .map_err(|error| Error::dependency("preparing to fetch keys", error))?;
-        Ok(Self {
+    pub(super) fn new(url: String, clock: Clock) -> Self {
+        Self {
             url,
-            client,
+            client: OnceCell::new(),
             clock,
             kept: Mutex::default(),
             turns: Arc::default(),
-        })
+        }
     }
 
     pub(super) async fn find(self: &Arc<Self>, id: Option<&str>) -> Result<Option<Jwk>> {
@@ -151,8 +149,9 @@ impl Remote {
 
     async fn fetch(&self) -> Result<JwkSet> {
         let failed = |error| Error::dependency(FETCHING, error);
-        let mut response = self
-            .client
+        let make = async || reqwest::Client::builder().timeout(TIMEOUT).build();
+        let client = self.client.get_or_try_init(make).await.map_err(failed)?;
+        let mut response = client
             .get(&self.url)
             .send()
             .await

@@ -46,7 +46,7 @@ impl Issuer {
         let url = format!("http://{}/", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self {
-            keys: Keys::at(url, clock.clone()).unwrap(),
+            keys: Keys::at(url, clock.clone()),
             clock,
             answer,
             asked,
