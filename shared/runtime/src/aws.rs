@@ -1,12 +1,47 @@
 //! Set-up of the AWS SDK, pointed by endpoint so that the same code runs against the embedded stack.
 
+use std::sync::LazyLock;
+use std::time::Duration;
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpConnector, http_client_fn,
+};
+
+/// How long a connection may take to be made, as in the SDK's own settings.
+const CONNECTING: Duration = Duration::from_millis(3100);
+
+/// What makes the process's requests. Each client of the SDK would make one of its own, and each of
+/// those reads the certificates of all authorities: tens of milliseconds and megabytes at the start.
+static CONNECTOR: LazyLock<SharedHttpConnector> = LazyLock::new(|| {
+    let settings = HttpConnectorSettings::builder()
+        .connect_timeout(CONNECTING)
+        .build();
+    SharedHttpConnector::new(
+        Connector::builder()
+            .connector_settings(settings)
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .build(),
+    )
+});
+
+/// What makes the process's requests over HTTPS, to AWS and to others. It is made when it is first
+/// asked for; all who ask share its connections.
+pub fn https() -> SharedHttpConnector {
+    CONNECTOR.clone()
+}
 
 /// Reads region, credentials and endpoint from the environment, as the AWS SDK does.
 pub async fn from_environment() -> SdkConfig {
-    aws_config::load_defaults(BehaviorVersion::latest()).await
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client_fn(|_, _| https()))
+        .load()
+        .await
 }
 
 /// A key pair for the embedded stack.
@@ -38,6 +73,7 @@ pub fn for_endpoint(endpoint: &str, credentials: &LocalCredentials) -> SdkConfig
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
         .endpoint_url(endpoint)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build()
 }

@@ -7,12 +7,19 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
 use domain::{Error, Result};
+use http_body_util::{BodyExt as _, Limited};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::jwk::{Jwk, JwkSet};
+use runtime::aws::https;
 use runtime::clock::Clock;
 use runtime::telemetry::chain_of;
-use tokio::sync::{Mutex as Turns, OnceCell, OwnedMutexGuard};
+use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -47,9 +54,6 @@ const FETCHING: &str = "fetching the issuer's keys";
 #[derive(Debug)]
 pub struct Remote {
     url: String,
-    /// Made for the first fetch: reading the certificates of all authorities takes milliseconds,
-    /// which the start of a function need not.
-    client: OnceCell<reqwest::Client>,
     clock: Clock,
     kept: Mutex<Kept>,
     /// Held by the one who fetches.
@@ -73,7 +77,6 @@ impl Remote {
     pub(super) fn new(url: String, clock: Clock) -> Self {
         Self {
             url,
-            client: OnceCell::new(),
             clock,
             kept: Mutex::default(),
             turns: Arc::default(),
@@ -148,22 +151,10 @@ impl Remote {
     }
 
     async fn fetch(&self) -> Result<JwkSet> {
-        let failed = |error| Error::dependency(FETCHING, error);
-        let make = async || reqwest::Client::builder().timeout(TIMEOUT).build();
-        let client = self.client.get_or_try_init(make).await.map_err(failed)?;
-        let mut response = client
-            .get(&self.url)
-            .send()
+        let body = timeout(TIMEOUT, read(&self.url))
             .await
-            .and_then(reqwest::Response::error_for_status)
-            .map_err(failed)?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > MAX_BYTES {
-                return Err(Error::dependency(FETCHING, "the answer is too large"));
-            }
-            body.extend_from_slice(&chunk);
-        }
+            .map_err(|elapsed| Error::dependency(FETCHING, elapsed))?
+            .map_err(|cause| Error::dependency(FETCHING, cause))?;
         serde_json::from_slice(&body).map_err(|error| Error::dependency(FETCHING, error))
     }
 
@@ -191,4 +182,16 @@ impl Remote {
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Reads what is at a URL. Redirects are not followed: an issuer names the place itself.
+async fn read(url: &str) -> std::result::Result<Bytes, BoxError> {
+    let mut request = HttpRequest::new(SdkBody::empty());
+    request.set_uri(url)?;
+    let response = https().call(request).await?;
+    if !response.status().is_success() {
+        return Err(format!("it answered {}", response.status().as_u16()).into());
+    }
+    let body = Limited::new(response.into_body(), MAX_BYTES);
+    Ok(body.collect().await?.to_bytes())
 }
