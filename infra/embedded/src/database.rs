@@ -2,7 +2,8 @@
 //!
 //! Changes that arrive while another is being committed are committed together: each in a savepoint of its own, so
 //! that a refused one undoes only itself, then one `COMMIT` and so one sync of the log for all of them. A caller
-//! hears of success only after that sync (`journal_mode=WAL`, `synchronous=FULL`, both checked when opening).
+//! hears of success only after that sync (`journal_mode=WAL`, `synchronous=FULL`, both checked when opening), unless
+//! it asked for less.
 //! Reads run beside the writer, on connections of their own.
 
 use std::path::{Path, PathBuf};
@@ -60,9 +61,35 @@ pub enum DatabaseError {
     },
 }
 
-/// A change waiting for the writer, which gives it an open transaction or says why there is none.
+/// What outlives what, once a caller has heard of success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Durability {
+    /// The change outlives the end of the process. A power cut can undo it, with all that came after
+    /// it, until the next synced change is on the disk.
+    Process,
+    /// The change outlives a power cut.
+    PowerCut,
+}
+
+impl Durability {
+    /// The setting of `SQLite` for it. Source: <https://sqlite.org/pragma.html#pragma_synchronous>
+    const fn synchronous(self) -> &'static str {
+        match self {
+            Self::Process => "NORMAL",
+            Self::PowerCut => "FULL",
+        }
+    }
+}
+
+/// A change waiting for the writer.
+struct Change {
+    durability: Durability,
+    run: Run,
+}
+
+/// Runs a change in the open transaction that the writer gives it, or hears why there is none.
 /// Returns who is to be told, once it is known how the commit went.
-type Change = Box<dyn FnOnce(Result<&Connection, String>) -> Told + Send>;
+type Run = Box<dyn FnOnce(Result<&Connection, String>) -> Told + Send>;
 type Told = Box<dyn FnOnce(Result<(), String>) + Send>;
 
 impl Database {
@@ -105,8 +132,36 @@ impl Database {
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
     {
+        self.enqueue(Durability::PowerCut, change).await
+    }
+
+    /// Runs a change as one transaction and returns once it outlives the end of the process. A power cut can undo it:
+    /// for what is known elsewhere too, so that nobody waits for the disk.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn write_unsynced<T, E>(
+        &self,
+        change: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+    {
+        self.enqueue(Durability::Process, change).await
+    }
+
+    async fn enqueue<T, E>(
+        &self,
+        durability: Durability,
+        change: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        let change: Change = Box::new(move |transaction| {
+        let run: Run = Box::new(move |transaction| {
             let outcome = transaction
                 .map_err(|error| DatabaseError::Commit(error).into())
                 .and_then(|connection| in_savepoint(connection, change));
@@ -120,7 +175,12 @@ impl Database {
                 let _ = reply.send(outcome);
             })
         });
-        if self.shared.changes.send(change).is_err() {
+        if self
+            .shared
+            .changes
+            .send(Change { durability, run })
+            .is_err()
+        {
             return Err(DatabaseError::Closed.into());
         }
         answer
@@ -211,14 +271,16 @@ fn check_format(connection: &Connection, path: &Path) -> Result<(), DatabaseErro
 }
 
 fn write_until_closed(connection: &Connection, waiting: &Receiver<Change>) {
-    while let Ok(first) = waiting.recv() {
-        if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+    let mut next = None;
+    while let Some(first) = next.take().or_else(|| waiting.recv().ok()) {
+        if let Err(error) = begin(connection, first.durability) {
             tracing::error!(%error, "cannot begin a transaction");
             let error = error.to_string();
-            first(Err(error.clone()))(Err(error));
+            (first.run)(Err(error.clone()))(Err(error));
             continue;
         }
-        let (told, ran) = run_together(connection, first, waiting);
+        let (told, ran);
+        (told, ran, next) = run_together(connection, first, waiting);
         let committed = ran
             .and_then(|()| {
                 connection
@@ -236,23 +298,39 @@ fn write_until_closed(connection: &Connection, waiting: &Receiver<Change>) {
     }
 }
 
+fn begin(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    // SQLite refuses to change this inside a transaction.
+    connection.pragma_update(None, "synchronous", durability.synchronous())?;
+    connection.execute_batch("BEGIN IMMEDIATE")
+}
+
+/// Runs a change and those that arrive meanwhile and ask for no more durability. Returns whom to tell, whether it may
+/// be committed, and the change that begins the next commit.
 fn run_together(
     connection: &Connection,
     first: Change,
     waiting: &Receiver<Change>,
-) -> (Vec<Told>, Result<(), String>) {
-    let mut told = vec![first(Ok(connection))];
+) -> (Vec<Told>, Result<(), String>, Option<Change>) {
+    let durability = first.durability;
+    let mut told = vec![(first.run)(Ok(connection))];
     loop {
         // Some failures (a full disk) end the whole transaction; what ran in it is lost, and no more may run.
         if connection.is_autocommit() {
-            return (told, Err("SQLite rolled the transaction back".to_owned()));
+            return (
+                told,
+                Err("SQLite rolled the transaction back".to_owned()),
+                None,
+            );
         }
         if told.len() == MOST_CHANGES_IN_A_COMMIT {
-            return (told, Ok(()));
+            return (told, Ok(()), None);
         }
         match waiting.try_recv() {
-            Ok(next) => told.push(next(Ok(connection))),
-            Err(_) => return (told, Ok(())),
+            Ok(next) if durability == Durability::PowerCut || next.durability == durability => {
+                told.push((next.run)(Ok(connection)));
+            }
+            Ok(next) => return (told, Ok(()), Some(next)),
+            Err(_) => return (told, Ok(()), None),
         }
     }
 }
@@ -349,6 +427,31 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(numbers(&database).await, [7]);
+    }
+
+    #[tokio::test]
+    async fn change_is_committed_with_the_durability_it_asked_for_or_more() {
+        let (_place, database) = fresh().await;
+        // 1 is NORMAL, 2 is FULL.
+        let synchronous = |c: &Connection| {
+            Ok::<i64, DatabaseError>(c.pragma_query_value(None, "synchronous", |row| row.get(0))?)
+        };
+        assert_eq!(database.write_unsynced(synchronous).await.unwrap(), 1);
+
+        let changes = (0..40).map(|number| {
+            let database = database.clone();
+            tokio::spawn(async move {
+                if number % 2 == 0 {
+                    database.write(synchronous).await.unwrap() == 2
+                } else {
+                    database.write_unsynced(synchronous).await.unwrap() >= 1
+                }
+            })
+        });
+
+        for holds in futures::future::join_all(changes).await {
+            assert!(holds.unwrap());
+        }
     }
 
     #[tokio::test]

@@ -3,6 +3,9 @@
 //! Behaves as SQS does for Lambda: a received message is leased for its visibility timeout and comes again unless
 //! deleted by the receipt of that lease; after [`Settings::most_receives`] it is a dead letter, listed and sent
 //! again on request. Unlike SQS it knows by itself how long a failed message waits before it is tried again.
+//!
+//! Messages and their leases outlive the end of the process, and not always a power cut: work is a row of the table,
+//! synced before its message is sent, and sent again at the next start. S3's events are synced with their object.
 
 mod event;
 mod runner;
@@ -168,7 +171,7 @@ impl Queue {
         let most_receives = self.shared.settings.most_receives;
         self.shared
             .database
-            .write(move |transaction| {
+            .write_unsynced(move |transaction| {
                 loop {
                     let (leased, complete) =
                         table::lease(transaction, from, most, most_receives, now, visibility)?;
@@ -192,7 +195,7 @@ impl Queue {
         let ended = self
             .shared
             .database
-            .write(move |transaction| {
+            .write_unsynced(move |transaction| {
                 for receipt in &done {
                     table::delete(transaction, receipt)?;
                 }
@@ -212,7 +215,7 @@ impl Queue {
     /// Deletes a message by the receipt of its current lease; `false` when that lease has ended.
     pub async fn delete(&self, receipt: String) -> Result<bool, DatabaseError> {
         let delete = move |transaction: &Connection| table::delete(transaction, &receipt);
-        self.shared.database.write(delete).await
+        self.shared.database.write_unsynced(delete).await
     }
 
     /// Up to `most` dead letters, the oldest first, beginning after the one named.
@@ -281,7 +284,7 @@ impl store::queue::Queue for Queue {
             .map_err(|e| domain::Error::dependency(ACTION, e))?;
         self.shared
             .database
-            .write(move |transaction| {
+            .write_unsynced(move |transaction| {
                 table::insert(transaction, Uuid::new_v4(), to, &body, now, visible_at)
             })
             .await
