@@ -4,15 +4,20 @@
 //! round, in one process, and medians and spreads are told. Any answer that is an error fails the run.
 
 #![expect(
+    clippy::expect_used,
     clippy::print_stdout,
     clippy::cast_precision_loss,
     reason = "a bench prints its figures, which are far below 2^52"
 )]
 
+mod connections;
+
 use std::future::Future;
 use std::time::Instant;
 
 use futures::StreamExt as _;
+
+pub use connections::Connections;
 
 /// Connections at once, as the figures are stated.
 pub const AT_ONCE: usize = 16;

@@ -80,6 +80,16 @@ impl Client {
         }
     }
 
+    /// Returns where the API is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Returns the token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Makes a request with headers and a body.
     pub async fn send(
         &self,

@@ -37,6 +37,8 @@ pub struct Options {
     pub reading: Limits,
     /// How queues try again.
     pub queue: embedded::queue::Settings,
+    /// Whether queued work is done.
+    pub works: bool,
 }
 
 impl Default for Options {
@@ -54,6 +56,7 @@ impl Default for Options {
                 },
                 ..embedded::queue::Settings::default()
             },
+            works: true,
         }
     }
 }
@@ -131,6 +134,11 @@ impl Sheaf {
         &self.server.stack.store
     }
 
+    /// Says whether queued work is done.
+    pub fn works(&self) -> bool {
+        self.options.works
+    }
+
     /// Moves the time ahead.
     pub fn advance(&self, by: SignedDuration) {
         self.clock.advance(by);
@@ -186,6 +194,7 @@ async fn serve(folder: &Path, options: &Options, clock: &Clock) -> Server {
         },
         address: loopback(0),
         sweeps: false,
+        works: options.works,
     })
     .await
     .expect("the local runner")
