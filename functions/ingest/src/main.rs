@@ -8,7 +8,7 @@ fn main() -> Result<(), Error> {
     serve()
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn serve() -> Result<(), Error> {
     runtime::telemetry::init("ingest");
     let state = ingest::State::from_environment().await?;

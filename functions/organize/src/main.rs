@@ -2,7 +2,7 @@
 
 use lambda_http::Error;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     runtime::telemetry::init("organize");
     let origins = api::settings::allowed_origins()?;
