@@ -33,7 +33,7 @@ pub struct DynamoDb {
     requests: TaskTracker,
 }
 
-/// Why the tables could not be opened or swept.
+/// Why the tables could not be opened.
 #[derive(Debug, Error)]
 pub enum DynamoDbError {
     /// The file could not be opened or read.
@@ -44,9 +44,6 @@ pub enum DynamoDbError {
         /// What is wrong with it.
         detail: String,
     },
-    /// Expired items could not be removed.
-    #[error("expired items could not be removed: {0}")]
-    Sweep(String),
 }
 
 impl DynamoDb {
@@ -80,18 +77,6 @@ impl DynamoDb {
             .http_client(connector)
             .build();
         Client::from_conf(config)
-    }
-
-    /// Removes items whose time to live is over. AWS does this by itself; `dynoxide` when asked.
-    /// Returns how many there were.
-    pub async fn sweep_expired(&self) -> Result<usize, DynamoDbError> {
-        let tables = self.tables.clone();
-        let swept = tokio::task::spawn_blocking(move || tables.sweep_expired());
-        match swept.await {
-            Ok(Ok(removed)) => Ok(removed),
-            Ok(Err(error)) => Err(DynamoDbError::Sweep(error.to_string())),
-            Err(error) => Err(DynamoDbError::Sweep(error.to_string())),
-        }
     }
 
     /// Takes no more requests and returns when those it had are answered.
@@ -152,7 +137,6 @@ mod tests {
         let tables = DynamoDb::open(path.clone()).await.unwrap();
 
         assert_eq!(durability(&path).unwrap(), ("wal".to_owned(), 2));
-        assert_eq!(tables.sweep_expired().await.unwrap(), 0);
         tables.stop().await;
     }
 

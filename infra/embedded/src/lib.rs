@@ -13,3 +13,4 @@ pub mod s3;
 pub mod schema;
 pub mod secrets;
 pub mod stack;
+pub mod time_to_live;

@@ -1,13 +1,13 @@
-//! The table as `template.yaml` declares it, made in the embedded DynamoDB.
+//! The table as `template.yaml` declares it, made in the embedded DynamoDB; its time to live is
+//! [`crate::time_to_live`].
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
-use aws_sdk_dynamodb::operation::update_time_to_live::UpdateTimeToLiveError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType, TableDescription, TimeToLiveSpecification,
+    ProjectionType, ScalarAttributeType, TableDescription,
 };
 use thiserror::Error;
 
@@ -16,9 +16,6 @@ pub const TABLE: &str = "sheaf";
 
 /// The indexes of the table.
 const INDEXES: [&str; 3] = ["created", "list", "due"];
-
-/// The attribute that says when a row may be removed, in seconds since 1970.
-const TIME_TO_LIVE: &str = "forget_at";
 
 /// Why the table could not be made.
 #[derive(Debug, Error)]
@@ -38,9 +35,6 @@ pub enum SchemaError {
          serve it with that version, or begin with an empty folder"
     )]
     Outdated(&'static str),
-    /// Its time to live was refused.
-    #[error("setting the table's time to live: {0}")]
-    TimeToLive(#[source] Box<SdkError<UpdateTimeToLiveError>>),
 }
 
 /// Makes the table, unless it is there.
@@ -75,23 +69,10 @@ pub async fn create(client: &Client) -> Result<(), SchemaError> {
             .global_secondary_indexes(declared);
     }
     match request.send().await {
-        Ok(_) => {}
-        Err(error) if is_there(&error) => return check(client).await,
-        Err(error) => return Err(SchemaError::Table(Box::new(error))),
+        Ok(_) => Ok(()),
+        Err(error) if is_there(&error) => check(client).await,
+        Err(error) => Err(SchemaError::Table(Box::new(error))),
     }
-    client
-        .update_time_to_live()
-        .table_name(TABLE)
-        .time_to_live_specification(
-            TimeToLiveSpecification::builder()
-                .attribute_name(TIME_TO_LIVE)
-                .enabled(true)
-                .build()?,
-        )
-        .send()
-        .await
-        .map_err(|error| SchemaError::TimeToLive(Box::new(error)))?;
-    Ok(())
 }
 
 /// Checks that the table that is there has every index.

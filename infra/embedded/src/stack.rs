@@ -21,6 +21,7 @@ use crate::queue::{Queue, Settings as QueueSettings};
 use crate::s3;
 use crate::schema::{self, SchemaError};
 use crate::secrets::{Secrets, SecretsError};
+use crate::time_to_live::TimeToLive;
 
 /// The name of the bucket here; when deployed `CloudFormation` chooses one.
 pub const BUCKET: &str = "sheaf";
@@ -92,6 +93,8 @@ pub struct Stack {
     pub queue: Queue,
     /// The tables.
     pub tables: DynamoDb,
+    /// What removes rows that may be forgotten.
+    pub time_to_live: TimeToLive,
     /// The secrets of the data folder.
     pub secrets: Secrets,
     objects: s3::Server,
@@ -130,7 +133,7 @@ impl Stack {
             database,
             queue.clone(),
             s3::StoreSettings::new(folder.objects(), BUCKET),
-            time,
+            Arc::clone(&time),
         )
         .await?;
         let storage = secrets.storage();
@@ -150,6 +153,7 @@ impl Stack {
             runtime::aws::for_endpoint(&format!("http://{}", objects.address()), storage);
         let client = tables.client();
         schema::create(&client).await?;
+        let time_to_live = TimeToLive::new(client.clone(), time);
         let store = Store {
             table: Table::new(client, schema::TABLE.to_owned()),
             blobs: Blobs::new(runtime::aws::s3_client(&to_objects), BUCKET.to_owned()),
@@ -164,6 +168,7 @@ impl Stack {
             store,
             queue,
             tables,
+            time_to_live,
             secrets,
             objects,
             folder,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ai::Extractive;
 use api::serve::Origins;
@@ -19,9 +19,13 @@ use crate::functions::{FunctionSettings, Functions};
 use embedded::queue::{Queue, Runner, RunnerSettings};
 use embedded::secrets::SecretsError;
 use embedded::stack::{Stack, StackError, StackSettings, listen};
+use embedded::time_to_live::TimeToLive;
 
 /// How often the sweep runs; the schedule of `template.yaml` is slower, because there it costs.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
+
+/// How often rows that may be forgotten are looked for: that looks at every row, and none is in a hurry.
+const FORGET_EVERY: Duration = Duration::from_hours(1);
 
 /// How long a handler may take for a message: more than a model's longest answer.
 const HANDLER: Duration = Duration::from_mins(4);
@@ -126,9 +130,14 @@ impl Server {
         } else {
             Vec::new()
         };
-        let sweeping = settings
-            .sweeps
-            .then(|| tokio::spawn(sweep_often(functions.clone(), stopping.clone())));
+        let sweeping = settings.sweeps.then(|| {
+            let sweeping = sweep_often(
+                functions.clone(),
+                stack.time_to_live.clone(),
+                stopping.clone(),
+            );
+            tokio::spawn(sweeping)
+        });
         info!(%address, resent, "the local runner is up");
         Ok(Self {
             stack,
@@ -199,9 +208,16 @@ fn run_queues(queue: &Queue, functions: &Functions) -> Vec<Runner> {
     ]
 }
 
-async fn sweep_often(functions: Functions, stopping: CancellationToken) {
+async fn sweep_often(functions: Functions, time_to_live: TimeToLive, stopping: CancellationToken) {
+    let mut forgot_at: Option<Instant> = None;
     loop {
         cleanup::sweep::run(&functions.cleanup).await;
+        if forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
+            forgot_at = Some(Instant::now());
+            if let Err(error) = time_to_live.sweep().await {
+                warn!(%error, "rows that may be forgotten stay until later");
+            }
+        }
         tokio::select! {
             () = stopping.cancelled() => return,
             () = tokio::time::sleep(SWEEP_EVERY) => {}

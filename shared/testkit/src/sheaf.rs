@@ -39,6 +39,8 @@ pub struct Options {
     pub queue: embedded::queue::Settings,
     /// Whether queued work is done.
     pub works: bool,
+    /// Whether the sweep also runs by itself.
+    pub sweeps: bool,
 }
 
 impl Default for Options {
@@ -57,6 +59,7 @@ impl Default for Options {
                 ..embedded::queue::Settings::default()
             },
             works: true,
+            sweeps: false,
         }
     }
 }
@@ -172,9 +175,12 @@ impl Sheaf {
         true
     }
 
-    /// Runs the sweep once.
+    /// Runs the sweep once, as the runner would: after it, rows that may be forgotten go.
     pub async fn sweep(&self) -> cleanup::sweep::Report {
-        cleanup::sweep::run(&self.server.functions.cleanup).await
+        let report = cleanup::sweep::run(&self.server.functions.cleanup).await;
+        let forgotten = self.server.stack.time_to_live.sweep().await;
+        forgotten.expect("the table lets go of rows");
+        report
     }
 }
 
@@ -193,7 +199,7 @@ async fn serve(folder: &Path, options: &Options, clock: &Clock) -> Server {
             origins: "http://localhost:3000".parse().expect("an origin"),
         },
         address: loopback(0),
-        sweeps: false,
+        sweeps: options.sweeps,
         works: options.works,
     })
     .await

@@ -2,16 +2,16 @@
 
 use domain::receipt::{Reason, Receipt};
 use domain::{FileId, ReceiptId};
-use e2e::{finished, id};
+use e2e::{finished, id, until};
 use jiff::SignedDuration;
 use serde_json::json;
 use store::blob::ObjectKey;
 use store::keys::Key;
 use store::table::Query;
-use testkit::Sheaf;
+use testkit::{Options, Sheaf};
 use uuid::Uuid;
 
-use crate::{bill, files, start, usage, workspace};
+use crate::{bill, files, start, start_with, usage, workspace};
 
 async fn receipts(sheaf: &Sheaf) -> Vec<Receipt> {
     let store = sheaf.store();
@@ -95,6 +95,46 @@ async fn sweeps_at_once_remove_each_file_once() {
         .await
         .expect(200);
     assert_eq!(dossier.json()["document_count"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_be_forgotten_goes_when_its_time_is_over_and_not_before() {
+    let Some(sheaf) = start_with(Options {
+        sweeps: true,
+        ..Options::default()
+    })
+    .await
+    else {
+        return;
+    };
+    let client = sheaf.admin();
+    let kept = client.put("name=kept.txt", "kept").await;
+    client.content(&id(&kept)).await.expect(200);
+    let short = client.put("name=short.txt&expires_in_s=3600", "x").await;
+    let short = format!("/v1/files/{}", id(&short));
+    sheaf.rest().await;
+    let downloads = Key::access(&workspace(), id(&kept).parse().unwrap(), "");
+
+    sheaf.advance(SignedDuration::from_hours(2));
+    sheaf.sweep().await;
+    sheaf.advance(SignedDuration::from_hours(29 * 24));
+    sheaf.sweep().await;
+    client.get(&short).await.expect(410);
+    sheaf.advance(SignedDuration::from_hours(2 * 24));
+    // The runner looks by itself when it starts.
+    let sheaf = sheaf.restart().await;
+    let client = sheaf.admin();
+    until(&client, &short, |answer| answer.status == 404).await;
+
+    let rows = || {
+        let all = Query::prefix(downloads.pk.clone(), &downloads.sk);
+        sheaf.store().table.query_rows(all)
+    };
+    assert_eq!(rows().await.unwrap().rows.len(), 1);
+    sheaf.advance(SignedDuration::from_hours(60 * 24));
+    sheaf.sweep().await;
+    assert_eq!(rows().await.unwrap().rows.len(), 0);
+    assert_eq!(client.content(&id(&kept)).await.expect(200).body, "kept");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,7 +56,6 @@ impl Tables {
             "TransactWriteItems" => call(body, |request| writer.transact_write_items(request)),
             "CreateTable" => call(body, |request| writer.create_table(request)),
             "DescribeTable" => call(body, |request| writer.describe_table(request)),
-            "UpdateTimeToLive" => call(body, |request| writer.update_time_to_live(request)),
             _ => {
                 return Answer {
                     status: 400,
@@ -71,11 +70,6 @@ impl Tables {
                 body: error.to_json().into_bytes(),
             },
         }
-    }
-
-    /// Removes items whose time to live is over, and returns how many there were.
-    pub(super) fn sweep_expired(&self) -> Result<usize, DynoxideError> {
-        self.writer.sweep_ttl()
     }
 
     fn reader(&self) -> &Database {
