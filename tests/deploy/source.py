@@ -9,6 +9,9 @@ from sam import ROOT
 FUNCTIONS = ROOT / "functions"
 SHARED = ROOT / "shared"
 
+# The function of what no route matches.
+OTHERWISE = "retrieval"
+
 VERBS = ("get", "post", "put", "patch", "delete", "head")
 
 # Where a setting is read: `config::required("NAME", …)`, `config::optional::<u64>("NAME", …)`.
@@ -49,6 +52,9 @@ def routes(function: str) -> set[str]:
         if path:
             verbs = re.findall(rf"\b({'|'.join(VERBS)})\(", arguments)
             found |= {f"{verb.upper()} {_gateway(path[1])}" for verb in verbs}
+    if function != OTHERWISE:
+        # What can be got answers HEAD too. That of retrieval reaches it without a route.
+        found |= {f"HEAD {route.removeprefix('GET ')}" for route in found if route.startswith("GET ")}
     return found
 
 

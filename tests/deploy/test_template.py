@@ -112,7 +112,7 @@ def test_routes_are_those_of_the_code(template):
     missing = "".join(sorted(route_resource(route, in_code[route]) for route in in_code.keys() - in_template.keys()))
     assert not missing, f"template.yaml lacks routes:\n\n{missing}"
     assert in_template == in_code
-    assert otherwise == "retrieval"
+    assert otherwise == source.OTHERWISE
 
 
 def deployed_routes(template: dict[str, Any]) -> dict[str, str]:

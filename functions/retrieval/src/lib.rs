@@ -27,6 +27,7 @@ pub mod versions;
 pub mod workspaces;
 
 mod answer;
+mod elsewhere;
 mod filter;
 mod paths;
 mod walk;
@@ -92,7 +93,12 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(health::show))
 }
 
-/// The routes of this function, ready to be served.
+/// The routes of this function, ready to be served beside those of the others.
 pub fn router(state: State) -> axum::Router {
     axum::Router::from(routes()).with_state(state)
+}
+
+/// The routes of this function, and the refusal of what no function has a route for.
+pub fn deployed(state: State) -> axum::Router {
+    elsewhere::with_every_path(router(state))
 }

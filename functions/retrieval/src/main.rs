@@ -7,5 +7,5 @@ async fn main() -> Result<(), Error> {
     runtime::telemetry::init("retrieval");
     let origins = api::settings::allowed_origins()?;
     let state = retrieval::State::from_environment().await?;
-    lambda_http::run(api::serve::around(retrieval::router(state), &origins)).await
+    lambda_http::run(api::serve::around(retrieval::deployed(state), &origins)).await
 }

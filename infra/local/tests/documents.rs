@@ -6,6 +6,7 @@
     reason = "a document that cannot be read fails the test"
 )]
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -81,4 +82,27 @@ fn architecture_names_the_function_of_every_route() {
         &path,
         &format!("{before}<!-- routes -->\n{table}<!-- /routes -->{after}"),
     );
+}
+
+#[test]
+fn retrieval_knows_every_path_and_its_methods() {
+    let mut paths = BTreeMap::new();
+    for (path, item) in &local::functions::openapi().paths.paths {
+        let methods = [
+            ("GET,HEAD", item.get.is_some()),
+            ("POST", item.post.is_some()),
+            ("PUT", item.put.is_some()),
+            ("PATCH", item.patch.is_some()),
+            ("DELETE", item.delete.is_some()),
+        ];
+        let there = methods.into_iter().filter(|(_, is_there)| *is_there);
+        let methods: Vec<&str> = there.map(|(method, _)| method).collect();
+        paths.insert(path.clone(), methods.join(","));
+    }
+    let mut routes = String::new();
+    for (path, methods) in paths {
+        let _ = writeln!(routes, "{path} {methods}");
+    }
+
+    compare(&root().join("functions/retrieval/routes.txt"), &routes);
 }

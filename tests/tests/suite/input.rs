@@ -2,6 +2,7 @@
 
 use domain::principal::Role;
 use e2e::{Target, finished, id};
+use http::Method;
 use serde_json::json;
 
 #[tokio::test]
@@ -148,4 +149,45 @@ async fn parameters_that_a_route_does_not_know_are_refused_by_name() {
         .await
         .expect(422);
     client.delete(&session).await.expect(204);
+}
+
+#[tokio::test]
+async fn method_that_a_route_does_not_take_is_refused_with_those_it_takes() {
+    let target = Target::start().await;
+    let client = target.client(Role::Viewer).await;
+    let upload = format!("/v1/uploads/{}", uuid::Uuid::new_v4());
+
+    for (method, path, allowed) in [
+        (Method::PUT, "/v1/files", vec!["GET", "HEAD", "POST"]),
+        (Method::PATCH, "/v1/uploads", vec!["POST"]),
+        (Method::PUT, &upload, vec!["DELETE", "GET", "HEAD"]),
+        (Method::DELETE, "/v1/usage", vec!["GET", "HEAD"]),
+    ] {
+        let refused = client.send(method.clone(), path, &[], "").await.expect(405);
+        let mut allow: Vec<&str> = refused.header("allow").split(',').collect();
+        allow.sort_unstable();
+        assert_eq!(allow, allowed, "{method} {path}");
+        assert_eq!(refused.code(), "method_not_allowed", "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_got_answers_head_without_a_body() {
+    let target = Target::start().await;
+    let client = target.client(Role::Admin).await;
+    let begun = json!({"name": "a.bin", "size_bytes": 1});
+    let begun = client.post("/v1/uploads", &begun).await.expect(201).json();
+    let upload = format!("/v1/uploads/{}", begun["upload_id"].as_str().unwrap());
+
+    for path in [
+        "/v1/files",
+        "/v1/api-keys",
+        "/v1/invitations",
+        "/v1/members",
+        &upload,
+    ] {
+        let answer = client.send(Method::HEAD, path, &[], "").await.expect(200);
+        assert!(answer.body.is_empty(), "{path}");
+        assert_eq!(answer.header("content-type"), "application/json", "{path}");
+    }
 }

@@ -11,6 +11,7 @@ mod dossiers;
 mod files;
 mod folders;
 mod listing;
+mod methods;
 mod others;
 mod text;
 
