@@ -59,17 +59,27 @@ impl Target {
         match &self.place {
             Place::Local(sheaf) => sheaf.client(workspace, role),
             Place::Deployed { url, issuer } => {
-                let token =
-                    reqwest::get(format!("{issuer}/token?workspace={workspace}&role={role}"))
-                        .await
-                        .expect("the issuer")
-                        .text()
-                        .await
-                        .expect("a token");
-                Client::new(url.clone(), token)
+                let claims = format!("workspace={workspace}&role={role}");
+                Client::new(url.clone(), token(issuer, &claims).await)
             }
         }
     }
+
+    /// Returns a client whose token says who it is and gives no role anywhere.
+    pub async fn stranger(&self) -> Client {
+        match &self.place {
+            Place::Local(sheaf) => sheaf.stranger(),
+            Place::Deployed { url, issuer } => {
+                Client::new(url.clone(), token(issuer, "sub=stranger").await)
+            }
+        }
+    }
+}
+
+/// Has an issuer make a token.
+async fn token(issuer: &str, claims: &str) -> String {
+    let made = reqwest::get(format!("{issuer}/token?{claims}")).await;
+    made.expect("the issuer").text().await.expect("a token")
 }
 
 /// Asks again and again until the answer is as wanted.

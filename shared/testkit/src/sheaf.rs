@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use ai::LanguageModel;
 use domain::message::Destination;
 use domain::principal::Role;
+use embedded::secrets::{AUDIENCE, ISSUER};
 use embedded::stack::{StackSettings, loopback};
 use extract::Limits;
 use jiff::SignedDuration;
@@ -14,6 +15,7 @@ use local::functions::FunctionSettings;
 use local::server::{Server, ServerSettings};
 use runtime::batch::Backoff;
 use runtime::clock::Clock;
+use serde_json::json;
 use store::quota::Quota;
 use tempfile::TempDir;
 
@@ -125,6 +127,16 @@ impl Sheaf {
             )
             .expect("a token");
         Client::new(self.server.url(), token)
+    }
+
+    /// Returns a client whose token says who it is and gives no role anywhere.
+    pub fn stranger(&self) -> Client {
+        let now = self.clock.now().as_second();
+        let claims = json!({
+            "iss": ISSUER, "aud": AUDIENCE, "sub": "stranger", "iat": now, "exp": now + 3600,
+        });
+        let token = self.server.stack.secrets.sign_claims(&claims);
+        Client::new(self.server.url(), token.expect("a token"))
     }
 
     /// Returns a client that may do everything in the workspace `acme`.

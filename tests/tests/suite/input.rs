@@ -5,6 +5,9 @@ use e2e::{Target, finished, id};
 use http::Method;
 use serde_json::json;
 
+/// The largest body of a direct upload where nothing else is set. Source: `MaxDirectBytes` of `template.yaml`.
+const DIRECT_BYTES: usize = 4 * 1024 * 1024;
+
 #[tokio::test]
 async fn a_repeated_request_is_one_file() {
     let target = Target::start().await;
@@ -76,6 +79,36 @@ async fn bad_input_gets_a_problem_that_names_it() {
             .unwrap()
             .starts_with("/parameters")
     }));
+}
+
+#[tokio::test]
+async fn bytes_of_another_hash_or_too_many_of_them_are_refused_and_nothing_is_stored() {
+    let target = Target::start().await;
+    let client = target.client(Role::Editor).await;
+    // The SHA-256 of no bytes.
+    let digest = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
+
+    for wrong in [digest, "sha-256=:no:", "md5=:AAAA:"] {
+        let header = [("content-digest", wrong)];
+        let path = "/v1/files?name=a.txt";
+        let refused = client.send(Method::POST, path, &header, "text").await;
+        let refused = refused.expect(422).json();
+        let pointer = &refused["errors"][0]["pointer"];
+        assert_eq!(pointer, "/Content-Digest", "{wrong}: {refused}");
+    }
+    let large = vec![b'a'; DIRECT_BYTES + 1];
+    let refused = client.upload("name=a.txt", large).await.expect(413);
+    assert_eq!(refused.code(), "too_large");
+
+    let files = client.get("/v1/files").await.expect(200).json();
+    assert_eq!(files["items"], json!([]));
+    let usage = client.get("/v1/usage").await.expect(200).json();
+    assert_eq!(
+        (&usage["used_bytes"], &usage["used_files"]),
+        (&json!(0), &json!(0))
+    );
+    let file = client.put("name=a.txt", vec![b'a'; DIRECT_BYTES]).await;
+    assert_eq!(file["size_bytes"], DIRECT_BYTES);
 }
 
 #[tokio::test]

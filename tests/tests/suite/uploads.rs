@@ -167,6 +167,45 @@ async fn bytes_under_a_wrong_promise_are_never_readable() {
 }
 
 #[tokio::test]
+async fn a_program_that_came_by_signed_urls_is_refused_and_removed() {
+    let target = Target::start().await;
+    let client = target.client(Role::Editor).await;
+    let program = |size_bytes: usize| {
+        let mut bytes = b"\x7fELF\x02\x01\x01\0".to_vec();
+        bytes.resize(size_bytes, 0);
+        bytes
+    };
+
+    // Whoever comes first refuses it, the event or the client: of a single PUT that is the event.
+    for (size_bytes, completes) in [(100, false), (17 * 1024 * 1024, true)] {
+        let begun = json!({"name": "notes.txt", "size_bytes": size_bytes});
+        let begun = client.post("/v1/uploads", &begun).await.expect(201).json();
+        let bytes = program(size_bytes);
+        let part_bytes = begun["part_size_bytes"].as_u64().unwrap();
+        let chunks = bytes.chunks(usize::try_from(part_bytes).unwrap());
+        for (part, chunk) in begun["parts"].as_array().unwrap().iter().zip(chunks) {
+            client.put_signed(part, chunk.to_vec()).await.expect(200);
+        }
+        let upload = format!("/v1/uploads/{}", begun["upload_id"].as_str().unwrap());
+        if completes {
+            let complete = format!("{upload}/complete");
+            let refused = client.post(&complete, &json!({})).await;
+            assert_eq!(refused.expect(415).code(), "refused_type");
+        }
+
+        until(&client, &upload, |answer| {
+            answer.json()["state"] == "aborted"
+        })
+        .await;
+        let files = client.get("/v1/files").await.expect(200).json();
+        assert_eq!(files["items"], json!([]));
+        let usage = client.get("/v1/usage").await.expect(200).json();
+        let used = (&usage["used_bytes"], &usage["used_files"]);
+        assert_eq!(used, (&json!(0), &json!(0)));
+    }
+}
+
+#[tokio::test]
 async fn an_aborted_upload_is_gone_and_its_quota_returned() {
     let target = Target::start().await;
     let client = target.client(Role::Editor).await;
