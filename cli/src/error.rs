@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use thiserror::Error as ThisError;
 
+use crate::ending::Ending;
 use crate::output::Paint;
 use crate::output::text::clean;
 use crate::views::Problem;
@@ -74,6 +75,9 @@ pub(crate) enum Error {
         /// How it differs.
         detail: String,
     },
+    /// A signal ended it before its end.
+    #[error("ended before it was done")]
+    Ended(Ending),
     /// It was done, and the outcome is not what was asked for.
     #[error("{title}")]
     Failed {
@@ -111,10 +115,11 @@ impl Error {
         matches!(self, Self::Output(source) if source.kind() == std::io::ErrorKind::BrokenPipe)
     }
 
-    /// 2 when it was asked wrongly, else 1.
+    /// 2 when it was asked wrongly, 130 or 143 when a signal ended it, else 1.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) => ExitCode::from(2),
+            Self::Ended(ending) => ExitCode::from(ending.exit_code()),
             Self::Problem(_)
             | Self::Unreachable { .. }
             | Self::Transport { .. }
@@ -148,6 +153,7 @@ impl Error {
         let mut problem = match self {
             Self::Problem(problem) => problem.raw.clone(),
             Self::Usage(_)
+            | Self::Ended(_)
             | Self::Unreachable { .. }
             | Self::Transport { .. }
             | Self::Storage { .. }
@@ -180,7 +186,7 @@ impl Error {
             Self::Disk { source, .. } | Self::Output(source) | Self::Runtime(source) => {
                 vec![source.to_string()]
             }
-            Self::Usage(_) => Vec::new(),
+            Self::Usage(_) | Self::Ended(_) => Vec::new(),
         }
     }
 
@@ -199,7 +205,11 @@ impl Error {
                 "check that --url leads to Sheaf itself, and that this command is as new as it"
                     .to_owned(),
             ),
-            Self::Disk { .. } | Self::Output(_) | Self::Runtime(_) | Self::Failed { .. } => None,
+            Self::Disk { .. }
+            | Self::Output(_)
+            | Self::Runtime(_)
+            | Self::Ended(_)
+            | Self::Failed { .. } => None,
         }
     }
 }

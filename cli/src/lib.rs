@@ -10,6 +10,7 @@ mod client;
 mod commands;
 mod data;
 mod duration;
+mod ending;
 mod error;
 mod locate;
 mod output;
@@ -27,7 +28,7 @@ use error::Error;
 use output::Output;
 
 /// Runs one command to its end: 0 when it did what was asked, 1 when it failed, 2 when it was
-/// asked wrongly.
+/// asked wrongly, 128 and more when a signal ended it.
 pub fn run(arguments: Arguments) -> ExitCode {
     let output = Output::for_this_process(arguments.json);
     let result = tokio::runtime::Builder::new_multi_thread()

@@ -60,6 +60,7 @@ fn delay(error: &Error, attempts: u32) -> Option<Duration> {
         | Error::Output(_)
         | Error::Runtime(_)
         | Error::Unexpected { .. }
+        | Error::Ended(_)
         | Error::Failed { .. } => None,
     }
 }

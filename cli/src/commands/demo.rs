@@ -19,6 +19,7 @@ use super::Context;
 use crate::arguments::Connection;
 use crate::call::Call;
 use crate::client::Client;
+use crate::ending::Endings;
 use crate::error::{Error, Result};
 use crate::output::{self, Output, human};
 use crate::progress::Progress;
@@ -32,7 +33,7 @@ use crate::wait;
 ///
 /// Stores them, waits until they are read and summed up, gathers them into dossiers, makes a report,
 /// fetches it by its signed URL and lets it expire. Everything happens on this machine, in a
-/// temporary folder that is removed at the end.
+/// temporary folder that is removed at the end, also when Ctrl-C or SIGTERM ends it.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Your documents; without any, the samples that ship with Sheaf
@@ -57,6 +58,7 @@ struct Document {
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<()> {
+    let mut endings = Endings::listen()?;
     let folder =
         TempDir::with_prefix("sheaf-demo-").map_err(Error::disk("make", std::env::temp_dir()))?;
     let documents = documents(&arguments.files, folder.path())?;
@@ -66,8 +68,13 @@ pub(super) async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<
     let mut settings = ServerSettings::over(data.clone(), address, reader);
     settings.sweeps = false;
     let server = Server::start(settings).await.map_err(not_started)?;
-    let shown = show(&server, &data, documents, context.output).await;
+    let shown = tokio::select! {
+        shown = show(&server, &data, documents, context.output) => shown,
+        ending = endings.asked() => Err(Error::Ended(ending)),
+    };
     server.stop().await;
+    // Whoever is told of the end finds nothing left.
+    folder.close().map_err(Error::disk("remove", data))?;
     shown
 }
 

@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use clap::Args;
 use local::server::{Server, ServerSettings};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::Context;
 use crate::data::DataArguments;
+use crate::ending::Endings;
 use crate::error::{Error, Result};
 
 /// Runs Sheaf on this machine
@@ -37,6 +37,7 @@ pub(crate) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<()> {
     runtime::telemetry::init("serve");
+    let mut endings = Endings::listen()?;
     let settings = settings(arguments).await?;
     let server = Server::start(settings).await.map_err(not_started)?;
     let data = server.stack.data().display();
@@ -47,7 +48,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<
     context.output.note(&format!(
         "A token: sheaf token --workspace NAME --role editor --data {data}"
     ));
-    wait_for_end().await?;
+    endings.asked().await;
     context.output.note("ending what is under way");
     server.stop().await;
     Ok(())
@@ -73,15 +74,6 @@ async fn settings(arguments: &Arguments) -> Result<ServerSettings> {
         .await
         .map_err(Error::Usage)?;
     Ok(settings)
-}
-
-/// Returns when someone asks for the end.
-async fn wait_for_end() -> Result<()> {
-    let mut terminated = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result.map_err(Error::Runtime),
-        _ = terminated.recv() => Ok(()),
-    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "given to map_err")]

@@ -1,9 +1,11 @@
-//! `sheaf demo` from its first line to its last.
+//! `sheaf demo` from its first line to its last, and ended in the middle.
 
 use std::path::Path;
+use std::process::Stdio;
 
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
 
 use crate::server::Run;
 
@@ -109,4 +111,42 @@ async fn files_of_ones_own_become_one_dossier_and_stay_as_they_are() {
     );
     let kept = std::fs::read_to_string(&first).unwrap();
     assert_eq!(kept, text("10.50", "2024-01-02"));
+}
+
+#[tokio::test]
+async fn signal_in_the_middle_ends_it_and_leaves_no_document_behind() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let temporary = TempDir::new().unwrap();
+        let mut child = demo(temporary.path(), &[])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        while let Some(line) = lines.next_line().await.unwrap() {
+            // The documents are stored by now.
+            if line == "== Reading and summing up" {
+                break;
+            }
+        }
+        assert!(std::fs::read_dir(temporary.path()).unwrap().count() > 0);
+
+        send(&child, signal).await;
+        // Kept open, so that what it still says does not fail.
+        let rest = tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let output = child.wait_with_output().await.unwrap();
+
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains("ended before it was done"), "{said}");
+        assert_nothing_is_left(temporary.path());
+        rest.await.unwrap();
+    }
+}
+
+/// Sends a signal by its name.
+async fn send(child: &Child, signal: &str) {
+    let id = child.id().unwrap().to_string();
+    let sent = Command::new("kill").args(["-s", signal, &id]).status();
+    assert!(sent.await.unwrap().success());
 }
