@@ -8,19 +8,20 @@ use async_trait::async_trait;
 use aws_lambda_events::event::sqs::SqsEvent;
 use bytes::Bytes;
 use domain::Sha256;
+use domain::dossier::Signature;
 use domain::file::{Content, File, Origin, Writer};
 use domain::message::{Destination, Task, Work};
 use domain::name::FolderPath;
 use domain::tag::Tags;
 use domain::upload::{Intent, OnConflict, Plan, SESSION_LIFETIME};
-use e2e::finished;
-use serde_json::json;
+use e2e::{finished, id, until};
+use serde_json::{Value, json};
 use store::Store;
 use store::blob::ObjectKey;
 use store::queue::Queue;
 use store::upload::{Beginning, Begun};
 use store::work::work_of;
-use testkit::Sheaf;
+use testkit::{Answer, Sheaf};
 
 use crate::{bill, start, workspace};
 
@@ -74,6 +75,103 @@ async fn work_that_was_never_sent_is_done_after_the_next_start() {
 
         let file = finished(&sheaf.admin(), &path).await;
         assert_eq!(file["status"], "completed", "after {steps} steps: {file}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dossier_whose_messages_are_lost_is_filled_and_summed_up_after_the_next_start() {
+    // Whether the message to fill it still arrives; that to sum it up is lost.
+    for is_filled in [false, true] {
+        let Some(sheaf) = start().await else { return };
+        let client = sheaf.admin();
+        let query = "name=a.txt&type=bill&tag=pge&tag=march";
+        let file = client.put(query, bill("2024-11-29", "245.67")).await;
+        finished(&client, &id(&file)).await;
+        sheaf.rest().await;
+        let store = losing(&sheaf);
+
+        // Of a tag that is not the first, no dossier is made by itself.
+        let tag = "march".parse().unwrap();
+        let signature = Signature::new("bill".parse().unwrap(), [tag]).unwrap();
+        let defined = store.define_dossier(&workspace(), &signature).await;
+        let filling = defined.unwrap().unwrap();
+        let dossier = signature.dossier_id(&workspace());
+        let asked = store.want_dossier(&workspace(), dossier, false).await;
+        asked.unwrap();
+        if is_filled {
+            let mut ingest = sheaf.server.functions.ingest.clone();
+            ingest.store = store;
+            let response = ingest::handle(&ingest, message(&filling)).await;
+            assert!(response.batch_item_failures.is_empty(), "{response:?}");
+        }
+        sheaf.rest().await;
+        let path = format!("/v1/dossiers/{dossier}");
+        let waiting = client.get(&path).await.expect(200).json();
+        assert_eq!(waiting["status"], "pending");
+        assert_eq!(waiting["document_count"], u64::from(is_filled));
+
+        let sheaf = sheaf.restart().await;
+
+        let is_generated = |answer: &Answer| answer.json()["status"] == "generated";
+        let dossier = until(&sheaf.admin(), &path, is_generated).await.json();
+        assert_eq!(dossier["document_count"], 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn summary_that_is_to_be_written_anew_is_so_though_the_message_was_lost() {
+    let Some(sheaf) = start().await else { return };
+    let client = sheaf.admin();
+    let asked = json!({"type": "bill", "tags": ["pge"]});
+    let begun = client.post("/v1/dossiers", &asked).await.expect(202).json();
+    let path = format!("/v1/dossiers/{}", id(&begun));
+    let is_generated = |answer: &Answer| answer.json()["status"] == "generated";
+    let first = until(&client, &path, is_generated).await.json();
+    sheaf.rest().await;
+
+    let dossier = id(&begun).parse().unwrap();
+    let asked = losing(&sheaf)
+        .want_dossier(&workspace(), dossier, true)
+        .await;
+    asked.unwrap();
+    sheaf.rest().await;
+    let still = client.get(&path).await.expect(200).json();
+    assert_eq!(still["summary"], first["summary"]);
+    let sheaf = sheaf.restart().await;
+
+    let made_at = |dossier: &Value| dossier["summary"]["made_at"].clone();
+    until(&sheaf.admin(), &path, |answer| {
+        is_generated(answer) && made_at(&answer.json()) != made_at(&first)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_file_is_read_again_as_asked_though_the_message_was_lost() {
+    for is_redriven in [false, true] {
+        let Some(sheaf) = start().await else { return };
+        let client = sheaf.admin();
+        let file = client.put("name=cut.pdf", "%PDF-1.7\n1 0 obj\n<<").await;
+        let failed = finished(&client, &id(&file)).await;
+        assert_eq!(failed["status"], "failed");
+        sheaf.rest().await;
+
+        let store = losing(&sheaf);
+        if is_redriven {
+            let failures = client.get("/v1/failures").await.expect(200).json();
+            let failure = id(&failures["items"][0]).parse().unwrap();
+            store.redrive(&workspace(), failure).await.unwrap();
+        } else {
+            let file = id(&file).parse().unwrap();
+            let retried = store.retry_file(&workspace(), file, |_| Ok(())).await;
+            retried.unwrap();
+        }
+        sheaf.rest().await;
+        assert_eq!(client.file(&id(&file)).await["status"], "pending");
+        let sheaf = sheaf.restart().await;
+
+        let again = finished(&sheaf.admin(), &id(&file)).await;
+        assert_eq!(again["failure"], failed["failure"]);
     }
 }
 

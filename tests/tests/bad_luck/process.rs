@@ -11,6 +11,9 @@ use tokio::process::{Child, Command};
 /// Longest wait for the process to say where it listens.
 const START: Duration = Duration::from_mins(1);
 
+/// Longest wait for the process to end when it is asked to.
+const END: Duration = Duration::from_mins(1);
+
 /// The running process. It is killed when this is dropped.
 pub(crate) struct Process {
     child: Child,
@@ -56,6 +59,15 @@ impl Process {
     /// Ends the process at once: SIGKILL cannot be caught.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    /// Asks the process for its end, and returns what it exits with.
+    pub(crate) async fn terminate(mut self) -> Option<i32> {
+        let id = self.child.id().unwrap().to_string();
+        let sent = Command::new("kill").args(["-s", "TERM", &id]).status();
+        assert!(sent.await.unwrap().success());
+        let ended = tokio::time::timeout(END, self.child.wait()).await;
+        ended.expect("the runner does not end").unwrap().code()
     }
 }
 
