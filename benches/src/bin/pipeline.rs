@@ -12,6 +12,7 @@
 use std::time::{Duration, Instant};
 
 use benches::{AT_ONCE, Rounds, profile, rate};
+use domain::Sha256;
 use testkit::{Client, Sheaf};
 
 const DOCUMENTS: usize = 200;
@@ -31,25 +32,43 @@ async fn main() {
 async fn small(sheaf: &Sheaf, client: &Client) {
     let begun = Instant::now();
     let acknowledged = rate(DOCUMENTS, |number| async move {
-        let text = format!(
-            "Bill {number}\nDate: 2024-11-{:02}\nTotal due: ${number}.50\n",
-            number % 28 + 1
-        );
-        client
-            .put(&format!("name={number}.txt&type=bill&tag=bench"), text)
-            .await;
+        let query = format!("name={number}.txt&type=bill&tag=bench");
+        client.put(&query, document(number)).await;
     })
     .await;
     sheaf.rest().await;
     let whole = DOCUMENTS as f64 / begun.elapsed().as_secs_f64();
-    let listed = client
-        .get("/v1/files?status=completed&limit=100")
-        .await
-        .expect(200)
-        .json();
-    assert_eq!(listed["items"].as_array().map(Vec::len), Some(100));
+    assert_eq!(completed(client).await, DOCUMENTS);
+    let workspace = "acme".parse().expect("the workspace of the client");
+    for number in 0..DOCUMENTS {
+        let content = Sha256::of(document(number).as_bytes());
+        let summaries = sheaf.store().summary_attempts(&workspace, content).await;
+        // One is committed, and the model was called once for it.
+        assert_eq!(summaries.expect("the summaries of a document"), (1, 1));
+    }
     println!("{DOCUMENTS} small documents acknowledged: {acknowledged:.1} files/s");
     println!("{DOCUMENTS} small documents from first byte to last completed: {whole:.1} files/s");
+}
+
+/// A small document, of each number another.
+fn document(number: usize) -> String {
+    let day = number % 28 + 1;
+    format!("Bill {number}\nDate: 2024-11-{day:02}\nTotal due: ${number}.50\n")
+}
+
+/// Counts the completed files of all pages.
+async fn completed(client: &Client) -> usize {
+    const LIST: &str = "/v1/files?status=completed&limit=100";
+    let mut count = 0;
+    let mut path = LIST.to_owned();
+    loop {
+        let page = client.get(&path).await.expect(200).json();
+        count += page["items"].as_array().map_or(0, Vec::len);
+        match page["next_cursor"].as_str() {
+            Some(cursor) => path = format!("{LIST}&cursor={cursor}"),
+            None => return count,
+        }
+    }
 }
 
 /// A PDF with bytes after its end, which a reader passes over, so that it is 1 MiB and still one.
