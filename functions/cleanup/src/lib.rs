@@ -1,6 +1,6 @@
 //! The `cleanup` function: on schedule it removes what has expired, aborts uploads left open, sends
-//! work again whose message was lost and compares objects with rows; from the access queue it
-//! counts downloads.
+//! work again whose message was lost, asks again for objects of the inbox and compares objects with
+//! rows; from the access queue it counts downloads.
 //!
 //! All of it may run twice and at once: every step looks at the row first and has its condition.
 //!
@@ -18,6 +18,7 @@
 pub mod access;
 pub mod sweep;
 
+mod inbox;
 mod reconcile;
 
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The sweep: what is due in the table's `due` index, over all workspaces; after it, the reconciler.
+//! The sweep: what is due in the table's `due` index, over all workspaces; after it, the inbox and the
+//! reconciler.
 //!
 //! Files whose time is up lose their bytes and leave a receipt; erasures that stopped half-way go
 //! on; uploads whose session ran out are aborted; work whose message may be lost is sent again. An
@@ -16,11 +17,11 @@ use store::keys::{DUE_SHARDS, Due};
 use store::table::Row;
 use tracing::{info, warn};
 
-use crate::{State, reconcile};
+use crate::{State, inbox, reconcile};
 
 /// How many rows are worked on at once: enough to hide the waiting, few enough to leave the table
 /// to the requests of people.
-const AT_ONCE: usize = 8;
+pub(crate) const AT_ONCE: usize = 8;
 
 /// What one run came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -31,6 +32,8 @@ pub struct Report {
     pub uploads_aborted: u64,
     /// Pieces of work that were sent again.
     pub work_resent: u64,
+    /// Objects of the inbox that were asked for because their event may be lost.
+    pub inbox_resent: u64,
     /// Objects and multipart uploads that belonged to nothing.
     pub orphans_removed: u64,
     /// What could not be done now; it is tried again by the next run.
@@ -51,11 +54,13 @@ pub async fn run(state: &State) -> Report {
     let mut report = Report::default();
     // Boxed: the futures of a whole SDK call within each other make one too large for a stack.
     Box::pin(sweep(state, until, &mut report)).await;
+    Box::pin(inbox::walk(state, until, &mut report)).await;
     Box::pin(reconcile::reconcile(state, until, &mut report)).await;
     info!(
         expired = report.expired,
         uploads_aborted = report.uploads_aborted,
         work_resent = report.work_resent,
+        inbox_resent = report.inbox_resent,
         orphans_removed = report.orphans_removed,
         errors = report.errors,
         "cleaned up"

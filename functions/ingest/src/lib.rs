@@ -164,6 +164,7 @@ async fn perform(state: &State, item: &WorkItem) -> Result<()> {
     let workspace = &item.work.workspace;
     match item.work.task {
         Task::ReadVersion { file, version } => read::read(state, item, file, version).await,
+        Task::TakeIn { ref path } => inbox::take_again(state, item, path).await,
         Task::PlaceFile { file } => state.store.place_file(workspace, item, file).await,
         Task::FillDossier { dossier } => {
             let store = &state.store;

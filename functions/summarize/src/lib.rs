@@ -143,9 +143,10 @@ async fn perform(state: &State, item: &WorkItem) -> Result<Progress, Stop> {
             version::summarize(state, item, file, version).await
         }
         Task::SummarizeDossier { dossier } => dossier::summarize(state, item, dossier).await,
-        Task::ReadVersion { .. } | Task::PlaceFile { .. } | Task::FillDossier { .. } => {
-            Err(Stop::Misrouted)
-        }
+        Task::ReadVersion { .. }
+        | Task::PlaceFile { .. }
+        | Task::FillDossier { .. }
+        | Task::TakeIn { .. } => Err(Stop::Misrouted),
     }
 }
 

@@ -96,15 +96,21 @@ pub enum Task {
         /// The dossier.
         dossier: DossierId,
     },
+    /// Take in an object of the inbox that was refused before, or whose event was lost.
+    TakeIn {
+        /// Its path in the workspace's inbox.
+        path: String,
+    },
 }
 
 impl Task {
     /// The queue this task goes to.
     pub const fn destination(&self) -> Destination {
         match self {
-            Self::ReadVersion { .. } | Self::PlaceFile { .. } | Self::FillDossier { .. } => {
-                Destination::Ingest
-            }
+            Self::ReadVersion { .. }
+            | Self::PlaceFile { .. }
+            | Self::FillDossier { .. }
+            | Self::TakeIn { .. } => Destination::Ingest,
             Self::SummarizeVersion { .. } | Self::SummarizeDossier { .. } => Destination::Summarize,
         }
     }

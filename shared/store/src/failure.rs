@@ -31,7 +31,7 @@ pub fn file_of(task: &Task) -> Option<FileId> {
         Task::ReadVersion { file, .. }
         | Task::SummarizeVersion { file, .. }
         | Task::PlaceFile { file } => Some(*file),
-        Task::FillDossier { .. } | Task::SummarizeDossier { .. } => None,
+        Task::FillDossier { .. } | Task::SummarizeDossier { .. } | Task::TakeIn { .. } => None,
     }
 }
 
@@ -41,7 +41,10 @@ const fn version_of(task: &Task) -> Option<u32> {
         Task::ReadVersion { version, .. } | Task::SummarizeVersion { version, .. } => {
             Some(*version)
         }
-        Task::PlaceFile { .. } | Task::FillDossier { .. } | Task::SummarizeDossier { .. } => None,
+        Task::PlaceFile { .. }
+        | Task::FillDossier { .. }
+        | Task::SummarizeDossier { .. }
+        | Task::TakeIn { .. } => None,
     }
 }
 
@@ -57,7 +60,8 @@ const fn is_reading(task: &Task) -> bool {
         Task::SummarizeVersion { .. }
         | Task::PlaceFile { .. }
         | Task::FillDossier { .. }
-        | Task::SummarizeDossier { .. } => false,
+        | Task::SummarizeDossier { .. }
+        | Task::TakeIn { .. } => false,
     }
 }
 

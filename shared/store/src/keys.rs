@@ -28,6 +28,7 @@
 //! | role | `P#{principal}` | the workspace | what a principal may do where |
 //! | invitation | `P#{principal}#I` | the workspace | the workspaces that a principal may join |
 //! | reconciler | `S#reconciler` | `A` | how far the reconciler has come |
+//! | inbox | `S#inbox` | `A` | how far the walk over the inbox has come |
 //!
 //! Only the last three do not begin with the workspace: two tell a principal's workspaces, the
 //! other is of the whole deployment.
@@ -243,6 +244,11 @@ impl Key {
     /// How far the reconciler has come.
     pub fn reconciler() -> Self {
         Self::new("S#reconciler".to_owned(), SELF)
+    }
+
+    /// How far the walk over the inbox has come.
+    pub fn inbox() -> Self {
+        Self::new("S#inbox".to_owned(), SELF)
     }
 
     /// Returns the key as attributes.

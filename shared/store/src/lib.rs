@@ -22,6 +22,7 @@ pub mod folder;
 pub mod forget;
 mod hashing;
 pub mod idempotency;
+pub mod inbox;
 pub mod keys;
 pub mod lease;
 pub mod listing;

@@ -6,11 +6,13 @@ use domain::message::Destination;
 use domain::{BlobId, Error};
 use futures::future::join_all;
 use jiff::SignedDuration;
+use serde_json::{Value, json};
 use store::blob::{INBOX_PREFIX, ObjectKey};
-use testkit::Sheaf;
+use store::quota::Quota;
+use testkit::{Client, Options, Sheaf};
 use uuid::Uuid;
 
-use crate::{REPEATS, files, object_event, send, start, usage, workspace};
+use crate::{REPEATS, files, object_event, send, start, start_with, usage, workspace};
 
 async fn drop_in(sheaf: &Sheaf, path: &str, bytes: &'static str) {
     let key = ObjectKey::Inbox(workspace(), path.to_owned());
@@ -104,15 +106,85 @@ async fn the_same_bytes_dropped_again_after_a_deletion_are_a_file_again() {
     assert_eq!(left_in_inbox(&sheaf).await, 0);
 }
 
+/// The failures that are listed: path, stage and code of each.
+async fn refused(client: &Client) -> Vec<[String; 3]> {
+    let listed = client.get("/v1/failures").await.expect(200).json();
+    let failures = listed["items"].as_array().unwrap();
+    let fields = |failure: &Value| {
+        ["inbox_path", "stage", "code"].map(|name| failure[name].as_str().unwrap().to_owned())
+    };
+    failures.iter().map(fields).collect()
+}
+
+/// Has the one failure that is listed done again.
+async fn redrive(sheaf: &Sheaf, client: &Client) {
+    let listed = client.get("/v1/failures").await.expect(200).json();
+    let path = format!("/v1/failures/{}/redrive", e2e::id(&listed["items"][0]));
+    let sent = client.post(&path, &json!({})).await.expect(202).json();
+    assert_eq!(sent["task"], "take_in");
+    sheaf.rest().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_taken_in_stays_in_the_inbox() {
+async fn what_cannot_be_taken_in_stays_in_the_inbox_and_is_listed() {
     let Some(sheaf) = start().await else { return };
+    let client = sheaf.admin();
 
     drop_in(&sheaf, "program.txt", "\x7fELF\x02\x01\x01\0").await;
     sheaf.rest().await;
 
+    let program = [["program.txt", "inbox", "refused_type"].map(str::to_owned)];
+    assert_eq!(refused(&client).await, program);
+    // Nothing has changed, so it is refused again.
+    redrive(&sheaf, &client).await;
+    assert_eq!(refused(&client).await, program);
     assert_eq!(left_in_inbox(&sheaf).await, 1);
-    assert!(files(&sheaf.admin()).await.is_empty());
+    assert!(files(&client).await.is_empty());
+    // What takes its place under its path is another object.
+    drop_in(&sheaf, "program.txt", "text").await;
+    sheaf.rest().await;
+    assert_eq!(files(&client).await.len(), 1);
+    assert_eq!(refused(&client).await, [[""; 3]; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn object_whose_path_is_no_name_is_listed() {
+    let Some(sheaf) = start().await else { return };
+
+    drop_in(&sheaf, "a///b.txt", "text").await;
+    sheaf.rest().await;
+
+    let wrong = ["a///b.txt", "inbox", "invalid_name"].map(str::to_owned);
+    assert_eq!(refused(&sheaf.admin()).await, [wrong]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn object_that_found_no_room_is_taken_in_when_there_is_and_someone_asks() {
+    let options = Options {
+        quota: Quota {
+            bytes: 8,
+            ..Quota::default()
+        },
+        ..Options::default()
+    };
+    let Some(sheaf) = start_with(options).await else {
+        return;
+    };
+    let client = sheaf.admin();
+    let large = e2e::id(&client.put("name=a.txt", "12345").await);
+    drop_in(&sheaf, "b.txt", "67890").await;
+    sheaf.rest().await;
+    let full = ["b.txt", "inbox", "quota_exceeded"].map(str::to_owned);
+    assert_eq!(refused(&client).await, [full]);
+
+    let delete = format!("/v1/files/{large}?permanent=true");
+    client.delete(&delete).await.expect(200);
+    redrive(&sheaf, &client).await;
+
+    assert_eq!(refused(&client).await, [[""; 3]; 0]);
+    let taken = files(&client).await;
+    assert_eq!(taken[0]["path"], "/b.txt");
+    assert_eq!(left_in_inbox(&sheaf).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,6 +204,18 @@ async fn what_finds_no_place_stays_in_the_inbox_and_reserves_nothing() {
 
     assert_eq!(left_in_inbox(&sheaf).await, 1);
     assert_eq!(usage(&client).await, before);
+    let listed = refused(&client).await;
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0][..2], ["a/b.txt", "inbox"]);
+
+    // The way is free, and someone asks.
+    let path = format!("/v1/files/{}", e2e::id(&files(&client).await[0]));
+    let renamed = json!({"name": "c"});
+    client.patch(&path, &renamed).await.expect(200);
+    redrive(&sheaf, &client).await;
+    assert_eq!(left_in_inbox(&sheaf).await, 0);
+    assert_eq!(refused(&client).await, [[""; 3]; 0]);
+    assert_eq!(files(&client).await.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

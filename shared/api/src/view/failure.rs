@@ -13,8 +13,8 @@ use uuid::Uuid;
 pub struct WorkView {
     /// Its id.
     id: Uuid,
-    /// What is to be done: `read_version`, `summarize_version`, `place_file`, `fill_dossier` or
-    /// `summarize_dossier`.
+    /// What is to be done: `read_version`, `summarize_version`, `place_file`, `fill_dossier`,
+    /// `summarize_dossier` or `take_in`.
     #[schema(example = "summarize_version")]
     task: &'static str,
     /// The file it is about.
@@ -26,6 +26,10 @@ pub struct WorkView {
     /// The dossier it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     dossier_id: Option<Uuid>,
+    /// The object it is about, by its path in the workspace's inbox.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "bills/May.pdf")]
+    inbox_path: Option<String>,
 }
 
 /// A piece of work that was given up after its tries.
@@ -50,23 +54,47 @@ pub struct FailedWorkView {
 
 impl From<Work> for WorkView {
     fn from(work: Work) -> Self {
-        let (task, file, version, dossier) = match work.task {
-            Task::ReadVersion { file, version } => {
-                ("read_version", Some(file), Some(version), None)
-            }
-            Task::SummarizeVersion { file, version } => {
-                ("summarize_version", Some(file), Some(version), None)
-            }
-            Task::PlaceFile { file } => ("place_file", Some(file), None, None),
-            Task::FillDossier { dossier } => ("fill_dossier", None, None, Some(dossier)),
-            Task::SummarizeDossier { dossier } => ("summarize_dossier", None, None, Some(dossier)),
-        };
-        Self {
+        let about = Self {
             id: work.id.uuid(),
-            task,
-            file_id: file.map(domain::FileId::uuid),
-            version,
-            dossier_id: dossier.map(domain::DossierId::uuid),
+            task: "",
+            file_id: None,
+            version: None,
+            dossier_id: None,
+            inbox_path: None,
+        };
+        match work.task {
+            Task::ReadVersion { file, version } => Self {
+                task: "read_version",
+                file_id: Some(file.uuid()),
+                version: Some(version),
+                ..about
+            },
+            Task::SummarizeVersion { file, version } => Self {
+                task: "summarize_version",
+                file_id: Some(file.uuid()),
+                version: Some(version),
+                ..about
+            },
+            Task::PlaceFile { file } => Self {
+                task: "place_file",
+                file_id: Some(file.uuid()),
+                ..about
+            },
+            Task::FillDossier { dossier } => Self {
+                task: "fill_dossier",
+                dossier_id: Some(dossier.uuid()),
+                ..about
+            },
+            Task::SummarizeDossier { dossier } => Self {
+                task: "summarize_dossier",
+                dossier_id: Some(dossier.uuid()),
+                ..about
+            },
+            Task::TakeIn { path } => Self {
+                task: "take_in",
+                inbox_path: Some(path),
+                ..about
+            },
         }
     }
 }
