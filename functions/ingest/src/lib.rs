@@ -6,7 +6,7 @@
 //! - objects blobs/: get, put, delete
 //! - objects presigned/: get, put, delete, parts, abort
 //! - objects inbox/: get, delete
-//! - objects text/: put, delete
+//! - objects text/: get, put, delete
 //! - bucket: list
 //! - queue ingest: receive, send
 //! - queue summarize: send

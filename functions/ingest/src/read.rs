@@ -6,7 +6,7 @@ use bytes::Bytes;
 use domain::facts::Facts;
 use domain::file::{Failure, File, Status, Version};
 use domain::{BlobId, Error, FileId, Result, Sha256, WorkspaceId};
-use extract::Outcome;
+use extract::{Failure as ExtractFailure, Outcome};
 use store::Store;
 use store::blob::ObjectKey;
 use store::content::{ContentItem, Reading};
@@ -131,6 +131,10 @@ async fn content(
     if let Some(known) = known
         && (known.reading.holds_for_all() || copy.is_none())
     {
+        if let (Reading::Text { text, .. }, Some(copy)) = (&known.reading, copy) {
+            let key = ObjectKey::Text(workspace.clone(), sha256, *text);
+            restore_text(state, file, &key, &copy.path()).await?;
+        }
         return Ok(known);
     }
     let item = match copy {
@@ -138,6 +142,33 @@ async fn content(
         None => ContentItem::new(Reading::Unsupported, Facts::default()),
     };
     state.store.keep_content(workspace, sha256, item).await
+}
+
+/// Writes a known text again that is not there any more. The same bytes have the same text.
+async fn restore_text(state: &State, file: &File, key: &ObjectKey, path: &Path) -> Result<()> {
+    if state.store.blobs.head(key).await?.is_some() {
+        return Ok(());
+    }
+    let content_type = &file.content.content_type;
+    match state.extractor.extract(path, content_type).await {
+        Ok(extraction) => match extraction.outcome {
+            Outcome::Text(text) => put_text(state, key, text).await,
+            Outcome::NoText | Outcome::Unsupported => Ok(()),
+        },
+        Err(failure) if failure.retry() => Err(interrupted(failure)),
+        // Under another media type it was read.
+        Err(_) => Ok(()),
+    }
+}
+
+async fn put_text(state: &State, key: &ObjectKey, text: String) -> Result<()> {
+    let blobs = &state.store.blobs;
+    let content_type = "text/plain; charset=utf-8";
+    blobs.put(key, Bytes::from(text), content_type).await
+}
+
+fn interrupted(failure: ExtractFailure) -> Error {
+    Error::dependency("reading a file in its own process", failure)
 }
 
 async fn extract(
@@ -158,13 +189,8 @@ async fn extract(
                 let text_bytes = text.len() as u64;
                 let id = BlobId::new(state.store.ids.random());
                 let key = ObjectKey::Text(workspace.clone(), sha256, id);
-                let bytes = Bytes::from(text);
                 // Text before the row that says there is text.
-                state
-                    .store
-                    .blobs
-                    .put(&key, bytes, "text/plain; charset=utf-8")
-                    .await?;
+                put_text(state, &key, text).await?;
                 (
                     Reading::Text {
                         text: id,
@@ -176,12 +202,7 @@ async fn extract(
             Outcome::NoText => (Reading::NoText, Facts::default()),
             Outcome::Unsupported => (Reading::Unsupported, Facts::default()),
         },
-        Err(failure) if failure.retry() => {
-            return Err(Error::dependency(
-                "reading a file in its own process",
-                failure,
-            ));
-        }
+        Err(failure) if failure.retry() => return Err(interrupted(failure)),
         Err(failure) => {
             let failure = Failure {
                 stage: "extract".to_owned(),

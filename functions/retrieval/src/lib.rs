@@ -7,6 +7,7 @@
 //! - objects blobs/: get
 //! - objects presigned/: get
 //! - objects text/: get
+//! - bucket: list
 //! - queue access: send
 
 pub mod content;

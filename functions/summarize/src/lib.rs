@@ -6,6 +6,7 @@
 //! # Permissions
 //! - table: read, write
 //! - objects text/: get
+//! - bucket: list
 //! - queue summarize: receive, send
 //! - model: invoke
 

@@ -1,5 +1,5 @@
 //! Work that was committed and never sent, as when the process ends between the two: it is done
-//! after the next start.
+//! after the next start. And a text that is gone: it is read again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use domain::upload::{Intent, OnConflict, Plan, SESSION_LIFETIME};
 use e2e::{finished, id, until};
 use serde_json::{Value, json};
 use store::Store;
-use store::blob::ObjectKey;
+use store::blob::{ObjectKey, TEXT_PREFIX};
 use store::queue::Queue;
 use store::upload::{Beginning, Begun};
 use store::work::work_of;
 use testkit::{Answer, Sheaf};
 
-use crate::{bill, start, workspace};
+use crate::{bill, send, start, workspace};
 
 /// A queue to which everything sent is lost.
 struct Lost;
@@ -173,6 +173,41 @@ async fn failed_file_is_read_again_as_asked_though_the_message_was_lost() {
         let again = finished(&sheaf.admin(), &id(&file)).await;
         assert_eq!(again["failure"], failed["failure"]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_that_is_lost_is_read_again_when_its_summary_is_redriven() {
+    let Some(sheaf) = start().await else { return };
+    let client = sheaf.admin();
+    let store = losing(&sheaf);
+    let file = commit(&store).await.id;
+    let mut ingest = sheaf.server.functions.ingest.clone();
+    ingest.store = store;
+    for task in [
+        Task::ReadVersion { file, version: 1 },
+        Task::PlaceFile { file },
+    ] {
+        let response = ingest::handle(&ingest, message(&work_of(&workspace(), task))).await;
+        assert!(response.batch_item_failures.is_empty(), "{response:?}");
+    }
+    let blobs = &sheaf.store().blobs;
+    let texts = blobs.list(TEXT_PREFIX, None).await.unwrap().objects;
+    assert_eq!(texts.len(), 1);
+    let text = ObjectKey::parse(&texts[0].path).unwrap();
+    blobs.delete(&text).await.unwrap();
+
+    let summarize = work_of(&workspace(), Task::SummarizeVersion { file, version: 1 });
+    let body = serde_json::to_string(&summarize).unwrap();
+    send(&sheaf, Destination::Summarize, body).await;
+    let failed = finished(&client, &file.to_string()).await;
+    assert_eq!(failed["failure"]["code"], "text_missing", "{failed}");
+    let redrive = format!("/v1/failures/{}/redrive", summarize.id);
+    client.post(&redrive, &json!({})).await.expect(202);
+
+    let again = finished(&client, &file.to_string()).await;
+    assert_eq!(again["status"], "completed", "{again}");
+    let text = client.get(&format!("/v1/files/{file}/text")).await;
+    assert!(String::from_utf8_lossy(&text.expect(200).body).contains("245.67"));
 }
 
 /// Stores a file as the upload function does.
