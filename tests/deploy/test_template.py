@@ -472,5 +472,10 @@ def test_alarms_watch_dead_letters_functions_and_the_api(template):
 
 
 def test_outputs_name_what_an_operator_needs(template):
-    dead_letters = {queue.replace("Queue", "DeadLettersUrl") for queue in CONSUMERS}
+    dead_letters = {queue.replace("Queue", f"DeadLetters{kind}") for queue in CONSUMERS for kind in ("Url", "Arn")}
     assert set(template["Outputs"]) >= {"Url", "ApiId", "TableName", "BucketName"} | dead_letters
+
+
+def test_operations_name_outputs_that_are_there(template):
+    documented = re.findall(r"\$\(output (\w+)\)", (source.ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8"))
+    assert documented and set(documented) <= set(template["Outputs"])

@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     /// Ids, or paths such as /bills/january.pdf
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
-    /// Deletes for good: content, text and summaries, and returns a signed receipt
+    /// Deletes for good: content, text and summaries, and returns a receipt
     #[arg(long)]
     permanent: bool,
 }
