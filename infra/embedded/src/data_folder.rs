@@ -102,20 +102,47 @@ impl DataFolder {
         open_private_file(&self.dynamodb())?;
         open_private_file(&self.database())?;
         // What was just made must be there after a power cut, too: the rows that are promised live in it.
-        File::open(&self.path)?.sync_all()?;
+        sync_folder(&self.path)?;
+        // A process that was killed may have made the folder and not come to this.
         if let Some(parent) = self.path.parent().filter(|p| !p.as_os_str().is_empty()) {
-            File::open(parent)?.sync_all()?;
+            sync_folder(parent)?;
         }
         Ok(())
     }
 }
 
-fn make_private_folder(path: &Path) -> io::Result<()> {
+/// Makes a folder and those above it that are missing, for their owner only. Each that was made is there after a
+/// power cut, too.
+///
+/// # Errors
+/// What the system says.
+pub fn make_private_folder(path: &Path) -> io::Result<()> {
+    make_folders(path, &mut sync_folder)
+}
+
+fn make_folders(path: &Path, sync: &mut dyn FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    make_folders(parent, sync)?;
     let mut builder = DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    match builder.create(path) {
+        // Another process made it meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        made => made?,
+    }
+    // Its name is in the folder above.
+    sync(parent)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 fn open_private_file(path: &Path) -> io::Result<File> {
@@ -158,6 +185,25 @@ mod tests {
         DataFolder::open(&path).unwrap();
     }
 
+    #[test]
+    fn each_folder_that_is_made_is_synced_into_the_one_above() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("very/deep/data");
+        let mut synced = Vec::new();
+
+        for _ in 0..2 {
+            make_folders(&path, &mut |folder| {
+                synced.push(folder.to_owned());
+                Ok(())
+            })
+            .unwrap();
+        }
+
+        let above = ["", "very", "very/deep"].map(|folder| place.path().join(folder));
+        assert_eq!(synced, above);
+        assert!(path.is_dir());
+    }
+
     #[cfg(unix)]
     #[test]
     fn folder_and_files_are_for_their_owner_only() {
@@ -167,6 +213,7 @@ mod tests {
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
 
         assert_eq!(mode(folder.path()), 0o700);
+        assert_eq!(mode(&place.path().join("deep")), 0o700);
         assert_eq!(mode(&folder.objects()), 0o700);
         assert_eq!(mode(&folder.database()), 0o600);
         assert_eq!(mode(&folder.dynamodb()), 0o600);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use domain::WorkspaceId;
 use domain::principal::Role;
+use embedded::data_folder::make_private_folder;
 use embedded::secrets::{Secrets, SecretsError};
 use jiff::SignedDuration;
 use runtime::clock::Clock;
@@ -45,8 +46,33 @@ pub fn issue(
 ) -> Result<String, TokenError> {
     let workspace: WorkspaceId = holder.workspace.parse()?;
     let role: Role = holder.role.parse()?;
-    std::fs::create_dir_all(data)?;
+    make_private_folder(data)?;
     let secrets = Secrets::open(data)?;
     let now = Clock::system().now();
     Ok(secrets.sign(&workspace, role, holder.subject, now, lifetime)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn folder_that_is_made_for_a_key_is_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let place = tempfile::tempdir().unwrap();
+        let data = place.path().join("deep/data");
+        let holder = Holder {
+            workspace: "acme",
+            role: "viewer",
+            subject: "someone",
+        };
+
+        issue(&data, holder, SignedDuration::from_hours(1)).unwrap();
+
+        for folder in [data.as_path(), data.parent().unwrap()] {
+            let mode = folder.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
+        }
+    }
 }
