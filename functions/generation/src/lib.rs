@@ -16,8 +16,6 @@ use axum::extract::FromRef;
 use domain::message::Destination;
 use runtime::config::ConfigError;
 use store::Store;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// What the function works with.
 #[derive(Clone, Debug)]
@@ -48,14 +46,8 @@ impl FromRef<State> for Authenticator {
     }
 }
 
-/// The routes of this function, with their documentation.
-pub fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::new()
-        .routes(routes!(generate::generate))
-        .routes(routes!(preview::preview))
-}
-
-/// The routes of this function, ready to be served.
-pub fn router(state: State) -> axum::Router {
-    axum::Router::from(routes()).with_state(state)
+api::routes! {
+    State:
+    generate::generate,
+    preview::preview,
 }

@@ -27,8 +27,6 @@ use axum::extract::FromRef;
 use domain::message::Destination;
 use runtime::config::ConfigError;
 use store::Store;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// What the function works with.
 #[derive(Clone, Debug)]
@@ -59,26 +57,24 @@ impl FromRef<State> for Authenticator {
     }
 }
 
-/// The routes of this function, with their documentation.
-pub fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::new()
-        .routes(routes!(change::change, delete::delete))
-        .routes(routes!(restore::restore))
-        .routes(routes!(retry::retry))
-        .routes(routes!(folders::create))
-        .routes(routes!(dossiers::create))
-        .routes(routes!(dossiers::regenerate))
-        .routes(routes!(redrive::redrive))
-        .routes(routes!(api_keys::create, api_keys::list))
-        .routes(routes!(api_keys::revoke))
-        .routes(routes!(members::invite, members::list))
-        .routes(routes!(members::change, members::remove))
-        .routes(routes!(invitations::list))
-        .routes(routes!(invitations::accept))
-        .routes(routes!(invitations::decline))
-}
-
-/// The routes of this function, ready to be served.
-pub fn router(state: State) -> axum::Router {
-    axum::Router::from(routes()).with_state(state)
+api::routes! {
+    State:
+    change::change,
+    delete::delete,
+    restore::restore,
+    retry::retry,
+    folders::create,
+    dossiers::create,
+    dossiers::regenerate,
+    redrive::redrive,
+    api_keys::create,
+    api_keys::list,
+    api_keys::revoke,
+    members::invite,
+    members::list,
+    members::change,
+    members::remove,
+    invitations::list,
+    invitations::accept,
+    invitations::decline,
 }

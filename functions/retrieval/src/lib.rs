@@ -38,8 +38,6 @@ use axum::extract::FromRef;
 use domain::message::Destination;
 use runtime::config::ConfigError;
 use store::Store;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// What the function works with.
 #[derive(Clone, Debug)]
@@ -70,33 +68,27 @@ impl FromRef<State> for Authenticator {
     }
 }
 
-/// The routes of this function, with their documentation.
-pub fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::new()
-        .routes(routes!(files::list))
-        .routes(routes!(file::show))
-        .routes(routes!(versions::list))
-        .routes(routes!(content::fetch))
-        .routes(routes!(text::fetch))
-        .routes(routes!(facts::show))
-        .routes(routes!(folders::list))
-        .routes(routes!(folders::show))
-        .routes(routes!(dossiers::list))
-        .routes(routes!(dossier::show))
-        .routes(routes!(dossier::documents))
-        .routes(routes!(templates::list))
-        .routes(routes!(templates::show))
-        .routes(routes!(receipt::show))
-        .routes(routes!(usage::show))
-        .routes(routes!(failures::list))
-        .routes(routes!(workspaces::list))
-        .routes(routes!(openapi::show))
-        .routes(routes!(health::show))
-}
-
-/// The routes of this function, ready to be served beside those of the others.
-pub fn router(state: State) -> axum::Router {
-    axum::Router::from(routes()).with_state(state)
+api::routes! {
+    State:
+    files::list,
+    file::show,
+    versions::list,
+    content::fetch,
+    text::fetch,
+    facts::show,
+    folders::list,
+    folders::show,
+    dossiers::list,
+    dossier::show,
+    dossier::documents,
+    templates::list,
+    templates::show,
+    receipt::show,
+    usage::show,
+    failures::list,
+    workspaces::list,
+    openapi::show,
+    health::show,
 }
 
 /// The routes of this function, and the refusal of what no function has a route for.

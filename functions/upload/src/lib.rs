@@ -21,8 +21,6 @@ use axum::extract::FromRef;
 use domain::message::Destination;
 use runtime::config::{self, ConfigError};
 use store::Store;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// What the function works with.
 #[derive(Clone, Debug)]
@@ -83,17 +81,12 @@ impl FromRef<State> for Authenticator {
     }
 }
 
-/// The routes of this function, with their documentation.
-pub fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::new()
-        .routes(routes!(direct::upload))
-        .routes(routes!(begin::begin))
-        .routes(routes!(show::show, abort::abort))
-        .routes(routes!(parts::sign))
-        .routes(routes!(complete::complete))
-}
-
-/// The routes of this function, ready to be served.
-pub fn router(state: State) -> axum::Router {
-    axum::Router::from(routes()).with_state(state)
+api::routes! {
+    State:
+    direct::upload,
+    begin::begin,
+    show::show,
+    abort::abort,
+    parts::sign,
+    complete::complete,
 }

@@ -14,6 +14,7 @@ pub mod openapi;
 pub mod page;
 pub mod problem;
 pub mod request;
+pub mod routes;
 pub mod serve;
 pub mod settings;
 pub mod view;
