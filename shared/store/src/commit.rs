@@ -43,9 +43,9 @@ impl Store {
         origin: Origin,
     ) -> Result<File> {
         let folder = self.make_folders(workspace, &upload.intent.folder).await?;
-        for _ in 0..TRIES {
+        for lost in 0..TRIES {
             let now = self.clock.now();
-            let plan = match self.target(workspace, folder, upload).await {
+            let plan = match self.target(workspace, folder, upload, lost).await {
                 Ok(Target::New(name)) => {
                     self.plan_file(workspace, upload, content, origin, folder, name, now)?
                 }
@@ -106,6 +106,7 @@ impl Store {
         workspace: &WorkspaceId,
         folder: FolderId,
         upload: &Upload,
+        lost: u32,
     ) -> Result<Target> {
         let intent = &upload.intent;
         let Some(taken) = self.name(workspace, folder, &intent.name).await? else {
@@ -113,7 +114,7 @@ impl Store {
         };
         match (intent.on_conflict, taken.file) {
             (OnConflict::Rename, _) => self
-                .next_free_name(workspace, folder, &intent.name)
+                .next_free_name(workspace, folder, &intent.name, lost)
                 .await
                 .map(Target::New),
             (OnConflict::Version, Some(file)) => match self.found(workspace, file).await? {

@@ -12,8 +12,11 @@ use crate::Store;
 use crate::keys::{Key, names_partition};
 use crate::table::{Expression, Page, Query, Rejected, Row, Write, absent, present, to_row};
 
-/// How many ` (2)`, ` (3)`, … are tried for a free name.
-const MAX_NUMBER: u32 = 1_000;
+/// The last number up to which all are looked at in their order: most names have few forms.
+const LAST_IN_ORDER: u32 = 5;
+
+/// How often who has lost a race for a name looks among four times as many, to 1,024 at most.
+const MOST_SPREADING: u32 = 5;
 
 /// Who has a name in a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -239,29 +242,89 @@ impl Store {
         ))
     }
 
-    /// Returns a name, or the first of its numbered forms, that nothing has.
+    /// Returns a name, or one of its numbered forms, that nothing has: the next number as a rule.
+    ///
+    /// `lost` says how many names the caller has found and lost to others. The more, the further
+    /// the numbers are spread, so that many who ask at once do not all want the same.
     ///
     /// # Errors
-    /// `Conflict` when very many of them are taken.
+    /// `Conflict` when the numbers are used up.
     pub(crate) async fn next_free_name(
         &self,
         workspace: &WorkspaceId,
         folder: FolderId,
         name: &FileName,
+        lost: u32,
     ) -> Result<FileName> {
         if self.name(workspace, folder, name).await?.is_none() {
             return Ok(name.clone());
         }
-        for number in 2..=MAX_NUMBER {
-            let numbered = name.numbered(number);
-            if self.name(workspace, folder, &numbered).await?.is_none() {
-                return Ok(numbered);
+        let next = self.next_free_number(workspace, folder, name).await?;
+        let spread = 4_u32.pow(lost.min(MOST_SPREADING));
+        let further = next.saturating_add(self.random_below(spread));
+        let is_free = further == next
+            || !self
+                .is_number_taken(workspace, folder, name, further)
+                .await?;
+        Ok(name.numbered(if is_free { further } else { next }))
+    }
+
+    /// Returns a number that is free and whose predecessor is taken, in about two reads for each
+    /// doubling of how many are.
+    async fn next_free_number(
+        &self,
+        workspace: &WorkspaceId,
+        folder: FolderId,
+        name: &FileName,
+    ) -> Result<u32> {
+        let mut taken = 1;
+        let mut free = loop {
+            // In random steps, so that nobody can have taken just the numbers that are looked at.
+            let step = if taken < LAST_IN_ORDER {
+                1
+            } else {
+                taken - self.random_below(taken / 2)
+            };
+            let number = taken.checked_add(step).ok_or_else(|| used_up(name))?;
+            if !self
+                .is_number_taken(workspace, folder, name, number)
+                .await?
+            {
+                break number;
+            }
+            taken = number;
+        };
+        while free - taken > 1 {
+            let middle = taken + (free - taken) / 2;
+            if self
+                .is_number_taken(workspace, folder, name, middle)
+                .await?
+            {
+                taken = middle;
+            } else {
+                free = middle;
             }
         }
-        Err(Error::Conflict {
-            code: "name_taken",
-            detail: format!("{name} is taken and so are its first {MAX_NUMBER} numbered forms"),
-        })
+        Ok(free)
+    }
+
+    async fn is_number_taken(
+        &self,
+        workspace: &WorkspaceId,
+        folder: FolderId,
+        name: &FileName,
+        number: u32,
+    ) -> Result<bool> {
+        let numbered = name.numbered(number);
+        let item = self.name(workspace, folder, &numbered).await?;
+        Ok(item.is_some())
+    }
+
+    /// A random number from 0 to below `limit`; 0 when that is 0.
+    fn random_below(&self, limit: u32) -> u32 {
+        let random = self.ids.random().as_u128();
+        let below = random.checked_rem(u128::from(limit)).unwrap_or_default();
+        u32::try_from(below).unwrap_or_default()
     }
 
     /// Returns the names in a folder, in order, a page at a time, from after `after`.
@@ -318,4 +381,11 @@ fn new_folder(
     ];
     writes.extend(folder_present(workspace, parent));
     Ok(writes)
+}
+
+fn used_up(name: &FileName) -> Error {
+    Error::Conflict {
+        code: "name_taken",
+        detail: format!("{name} is taken and so are its numbered forms: choose another name"),
+    }
 }

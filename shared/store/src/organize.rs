@@ -170,7 +170,7 @@ impl Store {
         on_taken: OnTaken,
         still: impl Fn(&File) -> Result<()>,
     ) -> Result<File> {
-        for _ in 0..TRIES {
+        for lost in 0..TRIES {
             let mut file = self.file(workspace, id).await?;
             still(&file)?;
             if file.state == State::Active {
@@ -178,7 +178,7 @@ impl Store {
             }
             if on_taken == OnTaken::Rename {
                 file.name = self
-                    .next_free_name(workspace, file.folder, &file.name)
+                    .next_free_name(workspace, file.folder, &file.name, lost)
                     .await?;
             }
             file.state = State::Active;

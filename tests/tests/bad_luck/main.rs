@@ -14,6 +14,7 @@ mod crash;
 mod inbox;
 mod lost;
 mod messages;
+mod names;
 mod process;
 mod quota;
 mod sweep;
