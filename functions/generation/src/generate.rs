@@ -54,7 +54,7 @@ pub struct Generate {
     /// Its tags, in order, the primary one first.
     #[serde(default)]
     tags: Vec<String>,
-    /// Seconds it is to live.
+    /// Seconds the file is to live from now on; a new version without it leaves that as it is.
     expires_in_s: Option<i64>,
     /// When the name is taken: fail, rename or version. A name that is made here is always free.
     on_conflict: Option<String>,

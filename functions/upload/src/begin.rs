@@ -46,7 +46,7 @@ pub struct BeginUpload {
     /// Its tags.
     #[serde(default)]
     tags: Vec<String>,
-    /// Seconds the file is to live.
+    /// Seconds the file is to live once it is complete; a new version without it leaves that as it is.
     expires_in_s: Option<i64>,
     /// When the name is taken: fail, rename or version.
     on_conflict: Option<String>,

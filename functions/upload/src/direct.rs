@@ -31,7 +31,7 @@ use crate::{State, answer};
         ("folder" = Option<String>, Query, description = "The folder it is to be in, created when missing", example = "/bills"),
         ("type" = Option<String>, Query, description = "What the document is", example = "bill"),
         ("tag" = Option<Vec<String>>, Query, description = "Its tags, in order, the primary one first"),
-        ("expires_in_s" = Option<i64>, Query, description = "Seconds it is to live"),
+        ("expires_in_s" = Option<i64>, Query, description = "Seconds the file is to live from now on; a new version without it leaves that as it is"),
         ("on_conflict" = Option<String>, Query, description = "When the name is taken: fail, rename or version"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes it safe to repeat the request"),
         ("Content-Digest" = Option<String>, Header, description = "The SHA-256 the bytes must have, as RFC 9530 writes it: sha-256=:base64:"),

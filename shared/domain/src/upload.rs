@@ -146,7 +146,7 @@ pub struct Intent {
     pub document_type: Option<Tag>,
     /// Its tags.
     pub tags: Tags,
-    /// How long it is to live after it is committed.
+    /// How long the file is to live after this is committed; none leaves that of an older version.
     pub expires_in: Option<SignedDuration>,
     /// What to do when the name is taken.
     pub on_conflict: OnConflict,

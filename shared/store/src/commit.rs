@@ -5,13 +5,13 @@ use domain::facts::Facts;
 use domain::file::{Content, File, Origin, State, Status, Version};
 use domain::message::Work;
 use domain::name::FileName;
-use domain::upload::{OnConflict, Upload, UploadState};
+use domain::upload::{Intent, OnConflict, Upload, UploadState};
 use domain::{Error, FileId, FolderId, Kind, Result, WorkspaceId};
 use jiff::Timestamp;
 
 use crate::Store;
 use crate::file::{Found, change_file, create_file, create_version};
-use crate::folder::{claim_name, folder_present};
+use crate::folder::{claim_name, folder_present, renew_name};
 use crate::quota;
 use crate::table::{Rejected, Write};
 use crate::upload::{close, read_version};
@@ -147,9 +147,7 @@ impl Store {
     ) -> Result<Plan> {
         let id = FileId::new(self.ids.sortable(now));
         let intent = &upload.intent;
-        let expires_at = intent
-            .expires_in
-            .and_then(|duration| now.checked_add(duration).ok());
+        let expires_at = expiry(intent, now);
         let file = File {
             id,
             name,
@@ -187,7 +185,14 @@ impl Store {
     }
 }
 
-/// Plans a new version of a file. Its expiry stays, and its type and tags unless new ones are given.
+/// From when on a file is gone that is given these bytes now; none when nothing is said of it.
+fn expiry(intent: &Intent, now: Timestamp) -> Option<Timestamp> {
+    intent
+        .expires_in
+        .and_then(|duration| now.checked_add(duration).ok())
+}
+
+/// Plans a new version of a file. Its expiry, type and tags stay unless new ones are given.
 fn plan_version(
     workspace: &WorkspaceId,
     upload: &Upload,
@@ -210,13 +215,27 @@ fn plan_version(
     if !intent.tags.as_slice().is_empty() {
         file.tags = intent.tags.clone();
     }
+    let given = expiry(intent, now);
+    if given.is_some() {
+        file.expires_at = given;
+    }
     let version = version_of(&file, upload, now);
-    let writes = vec![
+    let mut writes = vec![
         change_file(workspace, &mut file, now)?,
         create_version(workspace, file.id, &version)?,
         // A new version of a file is no new file.
         quota::give_back(workspace, 0, 1),
     ];
+    // One in the trash has no name.
+    if given.is_some() && file.state == State::Active {
+        writes.push(renew_name(
+            workspace,
+            file.folder,
+            &file.name,
+            file.id,
+            given,
+        )?);
+    }
     Ok(Plan { file, writes })
 }
 

@@ -187,3 +187,32 @@ async fn what_is_under_way_at_a_restart_goes_on_after_it() {
         assert_eq!(file["status"], "completed", "{file}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_comes_with_an_expiry_changes_that_of_its_file_its_name_and_the_sweep() {
+    let Some(sheaf) = start().await else { return };
+    let client = sheaf.admin();
+    let version = async |query: &str| {
+        let query = format!("{query}&on_conflict=version");
+        client.put(&query, "two").await
+    };
+    client.put("name=shorter.txt", "one").await;
+    let kept = client.put("name=kept.txt&expires_in_s=7200", "one").await;
+    client.put("name=longer.txt&expires_in_s=60", "one").await;
+
+    let shorter = version("name=shorter.txt&expires_in_s=3600").await;
+    let still_kept = version("name=kept.txt").await;
+    let longer = version("name=longer.txt&expires_in_s=7200").await;
+    sheaf.rest().await;
+    sheaf.advance(SignedDuration::from_hours(1));
+    let swept = sheaf.sweep().await;
+
+    assert_eq!(still_kept["expires_at"], kept["expires_at"]);
+    assert_eq!((swept.expired, swept.errors), (1, 0));
+    let gone = format!("/v1/files/{}", id(&shorter));
+    client.get(&gone).await.expect(410);
+    client.put("name=shorter.txt", "another").await;
+    client.file(&id(&longer)).await;
+    let taken = client.upload("name=longer.txt", "another").await;
+    assert_eq!(taken.expect(409).code(), "name_taken");
+}
