@@ -169,7 +169,7 @@ async fn uploads_left_open_are_aborted_when_their_session_ends() {
     assert_eq!(sweep::run(&state).await.uploads_aborted, 0);
 
     let upload = store.upload(&workspace(), upload.id).await.unwrap();
-    assert_eq!(upload.state, UploadState::Aborted);
+    assert_eq!(upload.state, UploadState::Aborted { refused: None });
     assert!(!has_object(store, upload.blob).await);
     let usage = store.usage(&workspace()).await.unwrap();
     assert_eq!((usage.used_bytes, usage.used_files), (0, 0));

@@ -228,7 +228,7 @@ async fn begin(
                 Err(gone @ Error::Gone { .. }) => Err(gone),
                 found => return found.map(|file| Session::Committed(Box::new(file))),
             },
-            UploadState::Aborted => Ok(Session::Over),
+            UploadState::Aborted { .. } => Ok(Session::Over),
         };
     }
     session

@@ -36,7 +36,7 @@ pub async fn abort(
     let upload = state.store.upload(workspace, id).await?;
     state.store.abort_upload(workspace, &upload).await?;
     match state.store.upload(workspace, id).await?.state {
-        UploadState::Aborted | UploadState::Open => Ok(StatusCode::NO_CONTENT),
+        UploadState::Aborted { .. } | UploadState::Open => Ok(StatusCode::NO_CONTENT),
         UploadState::Committed { file, .. } => Err(Error::Conflict {
             code: "upload_finished",
             detail: format!("this upload became file {file}: delete that"),

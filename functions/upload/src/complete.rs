@@ -84,7 +84,7 @@ async fn finish(
     let upload = store.upload(workspace, id).await?;
     let file = match upload.state {
         UploadState::Committed { file, .. } => store.file(workspace, file).await?,
-        UploadState::Aborted => return Err(store::commit::aborted()),
+        UploadState::Aborted { refused } => return Err(store::commit::aborted(refused)),
         UploadState::Open => {
             store
                 .finish_upload(workspace, &upload, given, extract::media::accept)

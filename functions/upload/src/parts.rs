@@ -74,16 +74,17 @@ pub async fn sign(
 /// Checks that bytes may still be sent.
 ///
 /// # Errors
-/// `Conflict` when the upload is finished, `Gone` when it was aborted or has run out.
+/// `Conflict` when the upload is finished, `RefusedType` when its bytes were refused, `Gone` when it
+/// was aborted or has run out.
 pub(crate) fn check_open(state: &State, upload: &Upload) -> domain::Result<()> {
-    match upload.state {
+    match &upload.state {
         UploadState::Committed { file, .. } => Err(Error::Conflict {
             code: "upload_finished",
             detail: format!("this upload became file {file}"),
         }),
-        UploadState::Aborted => Err(store::commit::aborted()),
+        UploadState::Aborted { refused } => Err(store::commit::aborted(refused.clone())),
         UploadState::Open if upload.expires_at <= state.store.clock.now() => {
-            Err(store::commit::aborted())
+            Err(store::commit::aborted(None))
         }
         UploadState::Open => Ok(()),
     }
@@ -127,7 +128,7 @@ fn lifetime(upload: &Upload, now: Timestamp) -> domain::Result<Duration> {
     // Whole seconds, rounded down: a signature knows no fractions.
     let left = u64::try_from(upload.expires_at.duration_since(now).as_secs()).unwrap_or_default();
     if left == 0 {
-        return Err(store::commit::aborted());
+        return Err(store::commit::aborted(None));
     }
     Ok(LONGEST.min(Duration::from_secs(left)))
 }

@@ -200,7 +200,7 @@ pub struct Upload {
 }
 
 /// Where an upload stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum UploadState {
     /// Bytes may arrive.
@@ -213,7 +213,11 @@ pub enum UploadState {
         version: u32,
     },
     /// It was given up; the quota was returned.
-    Aborted,
+    Aborted {
+        /// The media type for which it was refused; none when someone gave it up or it ran out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<String>,
+    },
 }
 
 #[cfg(test)]
@@ -231,6 +235,12 @@ mod tests {
             Plan::for_size(MAX_OBJECT_BYTES + 1),
             Err(Error::TooLarge { .. })
         ));
+    }
+
+    #[test]
+    fn session_that_was_aborted_before_reasons_were_kept_reads_back() {
+        let kept: UploadState = serde_json::from_str(r#"{"state":"aborted"}"#).unwrap();
+        assert_eq!(kept, UploadState::Aborted { refused: None });
     }
 
     proptest! {

@@ -57,7 +57,7 @@ impl Store {
                 version: plan.file.version,
             };
             let work = read_version(workspace, plan.file.id, plan.file.version);
-            let mut writes = vec![close(workspace, upload, committed, now)?];
+            let mut writes = vec![close(workspace, upload, &committed, now)?];
             writes.extend(plan.writes);
             writes.push(work::ask(&work, now)?);
             match self.table.transact(writes).await {
@@ -82,7 +82,7 @@ impl Store {
     async fn committed_before(&self, workspace: &WorkspaceId, upload: &Upload) -> Result<File> {
         match self.upload(workspace, upload.id).await?.state {
             UploadState::Committed { file, .. } => self.file(workspace, file).await,
-            UploadState::Aborted => Err(aborted()),
+            UploadState::Aborted { refused } => Err(aborted(refused)),
             UploadState::Open => Err(crate::table::busy("the upload is being finished")),
         }
     }
@@ -97,7 +97,7 @@ impl Store {
     ) -> Result<File> {
         match self.upload(workspace, upload.id).await?.state {
             UploadState::Committed { file, .. } => self.file(workspace, file).await,
-            UploadState::Open | UploadState::Aborted => Err(refusal),
+            UploadState::Open | UploadState::Aborted { .. } => Err(refusal),
         }
     }
 
@@ -254,11 +254,15 @@ enum Target {
     Existing(Box<File>),
 }
 
-/// The answer for a session that was given up.
-pub fn aborted() -> Error {
-    Error::Gone {
-        kind: Kind::Upload,
-        id: "session".to_owned(),
-        reason: "it was aborted or ran out: begin a new one",
+/// The answer for a session that was given up: for the type that was `refused`, or because someone
+/// ended it or it ran out.
+pub fn aborted(refused: Option<String>) -> Error {
+    match refused {
+        Some(media_type) => Error::RefusedType { media_type },
+        None => Error::Gone {
+            kind: Kind::Upload,
+            id: "session".to_owned(),
+            reason: "it was aborted or ran out: begin a new one",
+        },
     }
 }

@@ -49,7 +49,7 @@ impl Store {
                 UploadState::Committed { file, version } => {
                     return Ok(Stored::Before { file, version });
                 }
-                UploadState::Aborted => return Err(crate::commit::aborted()),
+                UploadState::Aborted { refused } => return Err(crate::commit::aborted(refused)),
                 // The first request stopped half-way; the same bytes go to the same place.
                 UploadState::Open if upload.sha256 == sha256 => upload,
                 UploadState::Open => return Err(other_bytes()),

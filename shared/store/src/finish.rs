@@ -2,11 +2,12 @@
 //! that says complete, or the S3 event of one that never does.
 
 use domain::file::{Content, File, Origin};
-use domain::upload::Upload;
+use domain::upload::{Upload, UploadState};
 use domain::{Error, Result, WorkspaceId};
 
 use crate::Store;
 use crate::blob::{Completed, ObjectHead, ObjectKey, StoredPart};
+use crate::commit::aborted;
 
 /// How many first bytes tell what a file is.
 const HEAD_BYTES: u64 = 8 * 1024;
@@ -37,6 +38,28 @@ impl Store {
         given: Vec<Given>,
         accept: Accept,
     ) -> Result<File> {
+        match self.finish_open(workspace, upload, given, accept).await {
+            Ok(file) => Ok(file),
+            Err(Error::RefusedType { media_type }) => {
+                self.refuse_upload(workspace, upload, &media_type).await?;
+                Err(Error::RefusedType { media_type })
+            }
+            // Whoever came first may have finished it, or refused it and removed its bytes.
+            Err(error) => match self.upload(workspace, upload.id).await?.state {
+                UploadState::Open => Err(error),
+                UploadState::Committed { file, .. } => self.file(workspace, file).await,
+                UploadState::Aborted { refused } => Err(aborted(refused)),
+            },
+        }
+    }
+
+    async fn finish_open(
+        &self,
+        workspace: &WorkspaceId,
+        upload: &Upload,
+        given: Vec<Given>,
+        accept: Accept,
+    ) -> Result<File> {
         let key = ObjectKey::Blob(workspace.clone(), upload.blob);
         if let Some(multipart_id) = &upload.multipart_id {
             self.join_parts(&key, upload, multipart_id, given).await?;
@@ -46,13 +69,8 @@ impl Store {
             .head(&key)
             .await?
             .ok_or_else(|| incomplete("no bytes have arrived: PUT them to the signed URL"))?;
-        let result = self
-            .commit_object(workspace, upload, &key, &head, accept)
-            .await;
-        if let Err(Error::RefusedType { .. }) = result {
-            self.abort_upload(workspace, upload).await?;
-        }
-        result
+        self.commit_object(workspace, upload, &key, &head, accept)
+            .await
     }
 
     async fn commit_object(

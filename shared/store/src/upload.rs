@@ -81,7 +81,7 @@ impl UploadItem {
             plan: upload.plan,
             multipart_id: upload.multipart_id.clone(),
             phase: OPEN.to_owned(),
-            upload_state: upload.state,
+            upload_state: upload.state.clone(),
             created_at: upload.created_at,
             expires_at: upload.expires_at,
             due_pk: Some(due.pk),
@@ -97,13 +97,13 @@ const OPEN: &str = "open";
 pub(crate) fn close(
     workspace: &WorkspaceId,
     upload: &Upload,
-    state: UploadState,
+    state: &UploadState,
     now: Timestamp,
 ) -> Result<Write> {
     let phase = match state {
         UploadState::Open => OPEN,
         UploadState::Committed { .. } => "committed",
-        UploadState::Aborted => "aborted",
+        UploadState::Aborted { .. } => "aborted",
     };
     let forget_at = now.checked_add(REMEMBERED_FOR).unwrap_or(Timestamp::MAX);
     Ok(Write::Update {
@@ -113,7 +113,7 @@ pub(crate) fn close(
             "SET phase = :phase, upload_state = :upload_state, forget_at = :forget_at REMOVE due_pk, due_sk",
         )
         .text(":phase", phase)
-        .value(":upload_state", &state)?
+        .value(":upload_state", state)?
         .number(":forget_at", forget_at.as_second()),
     })
 }
@@ -278,8 +278,30 @@ impl Store {
     /// Does nothing to a session that is closed, so it may run twice and late. The rows go first:
     /// bytes without a row are found by the reconciler, a session without its bytes is not.
     pub async fn abort_upload(&self, workspace: &WorkspaceId, upload: &Upload) -> Result<()> {
+        self.abort_as(workspace, upload, None).await
+    }
+
+    /// Gives up an open upload whose bytes are of a type that is refused, and remembers which, for
+    /// whoever asks what became of it.
+    pub(crate) async fn refuse_upload(
+        &self,
+        workspace: &WorkspaceId,
+        upload: &Upload,
+        media_type: &str,
+    ) -> Result<()> {
+        self.abort_as(workspace, upload, Some(media_type.to_owned()))
+            .await
+    }
+
+    async fn abort_as(
+        &self,
+        workspace: &WorkspaceId,
+        upload: &Upload,
+        refused: Option<String>,
+    ) -> Result<()> {
+        let aborted = UploadState::Aborted { refused };
         let writes = vec![
-            close(workspace, upload, UploadState::Aborted, self.clock.now())?,
+            close(workspace, upload, &aborted, self.clock.now())?,
             quota::give_back(workspace, upload.size_bytes, 1),
             Write::Delete {
                 condition: None,

@@ -232,3 +232,32 @@ async fn an_aborted_upload_is_gone_and_its_quota_returned() {
         0
     );
 }
+
+#[tokio::test]
+async fn an_upload_that_is_refused_says_why_whoever_refuses_it_first() {
+    let target = Target::start().await;
+    let client = target.client(Role::Editor).await;
+    let program = "\x7fELF\x02\x01\x01\0";
+
+    // The client comes after the event, then races with it.
+    for comes_late in [true, false, false, false, false] {
+        let asked = json!({"name": "a.txt", "size_bytes": program.len()});
+        let begun = client.post("/v1/uploads", &asked).await.expect(201).json();
+        let upload = format!("/v1/uploads/{}", begun["upload_id"].as_str().unwrap());
+        client
+            .put_signed(&begun["parts"][0], program)
+            .await
+            .expect(200);
+        if comes_late {
+            until(&client, &upload, |answer| {
+                answer.json()["state"] == "aborted"
+            })
+            .await;
+        }
+
+        for _ in 0..2 {
+            let complete = client.post(&format!("{upload}/complete"), &json!({})).await;
+            assert_eq!(complete.expect(415).code(), "refused_type");
+        }
+    }
+}

@@ -100,7 +100,7 @@ impl UploadView {
         let (state, file_id) = match upload.state {
             UploadState::Open => ("open", None),
             UploadState::Committed { file, .. } => ("committed", Some(file.uuid())),
-            UploadState::Aborted => ("aborted", None),
+            UploadState::Aborted { .. } => ("aborted", None),
         };
         Self {
             upload_id: upload.id.uuid(),
