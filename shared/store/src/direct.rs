@@ -3,12 +3,16 @@
 use bytes::Bytes;
 use domain::file::{Content, File, Origin};
 use domain::upload::{Upload, UploadState};
-use domain::{Error, FileId, Result, Retry, WorkspaceId};
+use domain::{Error, FileId, Kind, Result, Retry, WorkspaceId};
 use tracing::warn;
 
 use crate::Store;
 use crate::blob::ObjectKey;
+use crate::table::busy;
 use crate::upload::{Beginning, Begun};
+
+/// How often a request is made anew whose session another one like it has aborted meanwhile.
+const TRIES: u32 = 8;
 
 /// What storing bytes came to.
 #[derive(Debug)]
@@ -29,12 +33,34 @@ impl Store {
     /// their media type.
     ///
     /// A request that can be repeated and failed goes on where it stopped when it comes again; one
-    /// that cannot, or would fail again, gives back what it had reserved.
+    /// that cannot, or would fail again, gives back what it had reserved, and is done anew when it
+    /// comes again.
     ///
     /// # Errors
     /// Those of [`Store::begin_upload`] and [`Store::commit_upload`]; `Conflict` when a request that
     /// is repeated has other bytes than the first time.
     pub async fn store_bytes(
+        &self,
+        workspace: &WorkspaceId,
+        beginning: Beginning,
+        bytes: Bytes,
+        origin: Origin,
+    ) -> Result<Stored> {
+        let is_repeatable = beginning.repeatable.is_some();
+        for _ in 0..TRIES {
+            let stored = self.store_once(workspace, beginning.clone(), bytes.clone(), origin);
+            match stored.await {
+                // The same request, made at the same time, was refused and aborted their session.
+                Err(Error::Gone {
+                    kind: Kind::Upload, ..
+                }) if is_repeatable => {}
+                stored => return stored,
+            }
+        }
+        Err(busy("the same request is being made"))
+    }
+
+    async fn store_once(
         &self,
         workspace: &WorkspaceId,
         beginning: Beginning,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::keys::Key;
-use crate::table::{Write, to_row};
+use crate::table::{Expression, Row, Write, to_row};
 
 /// How long a key is remembered.
 const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(24);
@@ -39,6 +39,38 @@ pub(crate) fn remember<T: Serialize>(
     made: T,
     now: Timestamp,
 ) -> Result<Write> {
+    Ok(Write::Put {
+        condition: Some(is_new(now)),
+        row: item(workspace, repeatable, made, now)?,
+    })
+}
+
+/// Remembers what a request made that came to nothing when it was made `before`. Holds when the key
+/// is new or still stands for that.
+pub(crate) fn remember_anew<T: Serialize>(
+    workspace: &WorkspaceId,
+    repeatable: &Repeatable,
+    made: T,
+    before: T,
+    now: Timestamp,
+) -> Result<Write> {
+    let condition = is_new(now).or("made = :before").value(":before", &before)?;
+    Ok(Write::Put {
+        condition: Some(condition),
+        row: item(workspace, repeatable, made, now)?,
+    })
+}
+
+fn is_new(now: Timestamp) -> Expression {
+    Expression::new("attribute_not_exists(pk) OR forget_at < :now").number(":now", now.as_second())
+}
+
+fn item<T: Serialize>(
+    workspace: &WorkspaceId,
+    repeatable: &Repeatable,
+    made: T,
+    now: Timestamp,
+) -> Result<Row> {
     let item = IdempotencyItem {
         request: repeatable.request,
         made,
@@ -47,16 +79,10 @@ pub(crate) fn remember<T: Serialize>(
             .unwrap_or(Timestamp::MAX)
             .as_second(),
     };
-    Ok(Write::Put {
-        condition: Some(
-            crate::table::Expression::new("attribute_not_exists(pk) OR forget_at < :now")
-                .number(":now", now.as_second()),
-        ),
-        row: to_row(
-            Key::idempotency(workspace, &repeatable.principal, repeatable.key),
-            &item,
-        )?,
-    })
+    to_row(
+        Key::idempotency(workspace, &repeatable.principal, repeatable.key),
+        &item,
+    )
 }
 
 impl Store {

@@ -48,6 +48,13 @@ impl Expression {
         }
     }
 
+    /// Holds also where `text` does.
+    #[must_use]
+    pub fn or(mut self, text: &str) -> Self {
+        self.text = format!("{} OR {text}", self.text);
+        self
+    }
+
     /// Gives a text value to a placeholder such as `:state`.
     #[must_use]
     pub fn text(mut self, placeholder: &str, value: impl Into<String>) -> Self {

@@ -144,12 +144,14 @@ pub struct Beginning {
 pub enum Begun {
     /// A new session.
     New(Upload),
-    /// The request was made before: this is its session as it stands.
+    /// The request was made before: this is its session, open or committed when it was read.
     Before(Upload),
 }
 
 impl Store {
     /// Begins an upload: reserves the quota and writes the rows of the session and its blob.
+    ///
+    /// A request that was made before and whose session was aborted made nothing: it begins anew.
     ///
     /// # Errors
     /// `QuotaExceeded`; `Conflict` when the Idempotency-Key was used for another request.
@@ -193,7 +195,8 @@ impl Store {
             upload: upload.id,
             blob: upload.blob,
         };
-        let mut writes = vec![
+        let now = upload.created_at;
+        let writes = [
             quota::reserve(workspace, upload.size_bytes, 1),
             Write::create(to_row(
                 Key::upload(workspace, upload.id),
@@ -201,21 +204,24 @@ impl Store {
             )?),
             Write::create(to_row(Key::blob(workspace, upload.blob.id), &blob)?),
         ];
-        if let Some(repeatable) = repeatable {
-            writes.push(idempotency::remember(
-                workspace,
-                repeatable,
-                upload.id,
-                upload.created_at,
-            )?);
-        }
+        let mut remember = repeatable
+            .map(|repeatable| idempotency::remember(workspace, repeatable, upload.id, now))
+            .transpose()?;
         for _ in 0..TRIES {
-            match self.table.transact(writes.clone()).await {
+            let writes = writes.iter().chain(&remember).cloned().collect();
+            match self.table.transact(writes).await {
                 Ok(()) => return Ok(Begun::New(upload)),
                 Err(rejected) if rejected.at(REPEATED) => {
                     let Some(repeatable) = repeatable else { break };
                     let before = self.made_before(workspace, repeatable).await?;
-                    return Ok(Begun::Before(self.upload(workspace, before).await?));
+                    let before = self.upload(workspace, before).await?;
+                    if !matches!(before.state, UploadState::Aborted { .. }) {
+                        return Ok(Begun::Before(before));
+                    }
+                    let anew = idempotency::remember_anew(
+                        workspace, repeatable, upload.id, before.id, now,
+                    );
+                    remember = Some(anew?);
                 }
                 Err(rejected) if rejected.at(QUOTA) => {
                     self.explain_refused_quota(workspace, upload.size_bytes)

@@ -17,6 +17,7 @@ mod messages;
 mod names;
 mod process;
 mod quota;
+mod repeats;
 mod sweep;
 mod tokens;
 mod unreadable;
