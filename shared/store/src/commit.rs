@@ -10,6 +10,7 @@ use domain::{Error, FileId, FolderId, Kind, Result, WorkspaceId};
 use jiff::Timestamp;
 
 use crate::Store;
+use crate::failure::forget_failures;
 use crate::file::{Found, change_file, create_file, create_version};
 use crate::folder::{claim_name, folder_present, renew_name};
 use crate::quota;
@@ -201,6 +202,7 @@ fn plan_version(
     now: Timestamp,
 ) -> Result<Plan> {
     let intent = &upload.intent;
+    let replaced = file.version;
     file.version += 1;
     file.content = content.clone();
     file.status = Status::Pending;
@@ -226,6 +228,8 @@ fn plan_version(
         // A new version of a file is no new file.
         quota::give_back(workspace, 0, 1),
     ];
+    // What was given up of the version before is not to be done any more.
+    writes.extend(forget_failures(workspace, file.id, replaced));
     // One in the trash has no name.
     if given.is_some() && file.state == State::Active {
         writes.push(renew_name(

@@ -192,3 +192,26 @@ async fn file_that_has_not_failed_is_not_retried() {
 
     assert_eq!(refused.code(), "not_failed");
 }
+
+#[tokio::test]
+async fn failures_go_with_the_version_they_are_of() {
+    let (sheaf, model, file) = failed().await;
+    let client = sheaf.admin();
+    model.refuses.store(false, Ordering::SeqCst);
+
+    let replaced = client
+        .put("name=a.txt&on_conflict=version", "Another letter.")
+        .await;
+
+    assert_eq!(
+        (&replaced["id"], &replaced["version"]),
+        (&file["id"], &2.into())
+    );
+    assert_eq!(
+        each(&client, "/v1/failures", "id").await,
+        Vec::<String>::new()
+    );
+    sheaf.rest().await;
+    let file = client.file(file["id"].as_str().unwrap()).await;
+    assert_eq!(file["status"], "completed");
+}
