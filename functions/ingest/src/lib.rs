@@ -139,7 +139,7 @@ async fn handle_one(state: &State, message: Message) -> Outcome {
 async fn handle_work(state: &State, work: &Work, receive_count: u32) -> Outcome {
     let store = &state.store;
     let is_last = receive_count >= MAX_RECEIVES;
-    let mut found = store.begin_work(&work.workspace, work.id, is_last).await;
+    let mut found = store.begin_work(work, is_last).await;
     let mut races = 0;
     loop {
         let item = match found {
@@ -154,6 +154,9 @@ async fn handle_work(state: &State, work: &Work, receive_count: u32) -> Outcome 
         let result = perform(state, &item).await;
         races += 1;
         if races == RACES || !matches!(result, Err(Error::Busy { .. })) {
+            if !item.is_asked_by(work) {
+                return settle_earlier(&item, result);
+            }
             return settle(state, &item, result, receive_count).await;
         }
         found = store.work(&work.workspace, work.id).await;
@@ -178,6 +181,18 @@ async fn perform(state: &State, item: &WorkItem) -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// Decides what becomes of a message whose work was asked for again since: done. What it could not
+/// do is left to the message of the later asking, which has all its tries.
+fn settle_earlier(item: &WorkItem, result: Result<()>) -> Outcome {
+    match result {
+        Ok(()) => info!(work.id = %item.work.id, "work done"),
+        Err(error) => {
+            warn!(work.id = %item.work.id, error = error.for_log(), "work failed that was asked for again");
+        }
+    }
+    Outcome::Done
 }
 
 /// Decides what becomes of a message after its work: done, again, or given up and listed.

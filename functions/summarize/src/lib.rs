@@ -98,7 +98,7 @@ async fn receive(state: &State, message: Message) -> Outcome {
     let mut races = 0;
     loop {
         let is_last = message.receive_count >= MAX_RECEIVES;
-        let begun = state.store.begin_work(&work.workspace, work.id, is_last);
+        let begun = state.store.begin_work(&work, is_last);
         let item = match begun.await {
             Ok(Some(item)) => item,
             Ok(None) => return Outcome::Done,
@@ -124,6 +124,11 @@ async fn receive(state: &State, message: Message) -> Outcome {
         races += 1;
         let lost_race = matches!(stop, Stop::Store(Error::Busy { .. }));
         if !lost_race || races == RACES {
+            if !item.is_asked_by(&work) {
+                // What it could not do is left to the message of the later asking.
+                warn!(work.id = %work.id, code = stop.code(), error = stop.for_log(), "work stopped that was asked for again");
+                return Outcome::Done;
+            }
             return stopped(state, &item, &stop, message.receive_count).await;
         }
     }

@@ -43,6 +43,10 @@ pub struct Work {
     pub id: WorkId,
     /// Whose work it is.
     pub workspace: WorkspaceId,
+    /// Names the asking it is sent for, as the row does: a message of an earlier one says nothing
+    /// of the tries of a later. None in messages from before this was noted, which stand for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Uuid>,
     /// What is to be done.
     #[serde(flatten)]
     pub task: Task,
@@ -52,12 +56,13 @@ impl Work {
     /// The current format.
     pub const FORMAT: u32 = 1;
 
-    /// Makes a piece of work in the current format.
+    /// Makes a piece of work in the current format, that nobody has asked for yet.
     pub const fn new(id: WorkId, workspace: WorkspaceId, task: Task) -> Self {
         Self {
             v: Self::FORMAT,
             id,
             workspace,
+            asked: None,
             task,
         }
     }
@@ -138,4 +143,21 @@ pub struct Access {
 impl Access {
     /// The current format.
     pub const FORMAT: u32 = 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn message_that_names_no_asking_reads_back() {
+        let before = r#"{"v":1,"id":"00000000-0000-5000-8000-000000000001","workspace":"acme",
+            "task":"place_file","file":"00000000-0000-7000-8000-000000000002"}"#;
+        let mut work: Work = serde_json::from_str(before).unwrap();
+        assert_eq!(work.asked, None);
+
+        work.asked = Some(Uuid::from_u128(7));
+        let written = serde_json::to_string(&work).unwrap();
+        assert_eq!(serde_json::from_str::<Work>(&written).unwrap(), work);
+    }
 }

@@ -11,7 +11,7 @@ use crate::Store;
 use crate::keys::{self, Key, MEMBER_PREFIX, dossier_partition};
 use crate::lease::{Holders, Run, WRITING};
 use crate::table::{Expression, Query, Rejected, Row, Write, absent, to_row};
-use crate::work::{self, work_of};
+use crate::work::{self, new_work};
 
 #[derive(Debug, Serialize, Deserialize)]
 struct DossierItem {
@@ -140,7 +140,7 @@ impl Store {
             list_pk: keys::listed_dossiers(workspace),
             list_sk: list_position(signature, id),
         };
-        let fill = work_of(workspace, Task::FillDossier { dossier: id });
+        let fill = new_work(workspace, Task::FillDossier { dossier: id });
         let posted = PostedDossier {
             dossier: id,
             signature: signature.clone(),
@@ -385,7 +385,7 @@ pub(crate) struct PostedDossier {
 
 /// The work of writing a dossier's summary.
 pub(crate) fn summary_work(workspace: &WorkspaceId, dossier: DossierId) -> Work {
-    work_of(workspace, Task::SummarizeDossier { dossier })
+    new_work(workspace, Task::SummarizeDossier { dossier })
 }
 
 /// Holds while the wish for the dossier's summary is as it was read.

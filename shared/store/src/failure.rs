@@ -155,7 +155,7 @@ impl Store {
         let item: Option<FailureItem> = self.table.get(Key::failure(workspace, id)).await?;
         let item = item.ok_or_else(|| Error::not_found(Kind::Failure, id))?;
         let now = self.clock.now();
-        let mut work = item.work;
+        let mut work = work::anew(&item.work);
         let mut writes = vec![Write::Delete {
             condition: Some(present()),
             key: Key::failure(workspace, id),

@@ -39,6 +39,7 @@ impl Store {
         }
         let signature = &kept.dossier.signature;
         let mut after = kept.filled_to;
+        let again = work::anew(&item.work);
         for page in 1..=pages {
             after = self.fill_page(workspace, id, signature, after).await?;
             let Some(last) = after else {
@@ -47,7 +48,7 @@ impl Store {
             };
             let mut writes = vec![note_place(workspace, id, last)];
             if page == pages {
-                writes.push(work::ask(&item.work, self.clock.now())?);
+                writes.push(work::ask(&again, self.clock.now())?);
             }
             match self.table.transact(writes).await {
                 Ok(()) => {}
@@ -56,7 +57,7 @@ impl Store {
                 Err(Rejected::Error(error)) => return Err(error),
             }
         }
-        self.send(&item.work).await;
+        self.send(&again).await;
         Ok(())
     }
 

@@ -53,16 +53,17 @@ impl Store {
             Some(before) => Expression::new("hashing = :before").text(":before", before),
             None => Expression::new("attribute_exists(pk) AND attribute_not_exists(hashing)"),
         };
+        let again = work::anew(&item.work);
         let writes = vec![
             Write::Update {
                 condition: Some(as_read),
                 key: row,
                 change: Expression::new("SET hashing = :now").text(":now", hashing.keep()),
             },
-            work::ask(&item.work, self.clock.now())?,
+            work::ask(&again, self.clock.now())?,
         ];
         match self.table.transact(writes).await {
-            Ok(()) => self.send(&item.work).await,
+            Ok(()) => self.send(&again).await,
             // Another worker came as far and asked for the rest, or the version is gone.
             Err(Rejected::Conditions(_)) => {}
             Err(Rejected::Error(error)) => return Err(error),

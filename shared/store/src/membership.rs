@@ -22,7 +22,7 @@ use crate::dossier::{PostedDossier, member_row, summary_work, wanted_is};
 use crate::file::{MembershipItem, change_file, check_file};
 use crate::keys::{Key, POSTED_DOSSIER_PREFIX, posting_partition};
 use crate::table::{Expression, Query, Rejected, Write, absent, busy, to_row};
-use crate::work::{self, WorkItem, work_of};
+use crate::work::{self, WorkItem, new_work};
 
 /// How often a membership is tried again after losing a race.
 const TRIES: u32 = 16;
@@ -85,7 +85,7 @@ fn move_postings(
 
 /// The work of placing a file.
 pub fn place_work(workspace: &WorkspaceId, file: FileId) -> Work {
-    work_of(workspace, Task::PlaceFile { file })
+    new_work(workspace, Task::PlaceFile { file })
 }
 
 /// What a file counts for in its dossiers. Without a date of its own it is put at the day it was
@@ -255,14 +255,17 @@ impl Store {
             return Ok(true);
         }
         let wanted = self.dossier(workspace, dossier).await?.dossier.wanted;
+        let summarize = wanted.then(|| summary_work(workspace, dossier));
         let mut writes =
             self.member_writes(workspace, file, dossier, before.as_ref(), member, wanted)?;
+        if let Some(summarize) = &summarize {
+            writes.push(work::ask(summarize, self.clock.now())?);
+        }
         writes.extend(still);
         match self.table.transact(writes).await {
             Ok(()) => {
-                if wanted {
-                    self.send_after(&summary_work(workspace, dossier), DEBOUNCE)
-                        .await;
+                if let Some(summarize) = &summarize {
+                    self.send_after(summarize, DEBOUNCE).await;
                 }
                 Ok(true)
             }
@@ -354,9 +357,6 @@ impl Store {
             .number(":c", change.0[2])
             .number(":d", change.0[3]),
         });
-        if wanted {
-            writes.push(work::ask(&summary_work(workspace, dossier), now)?);
-        }
         Ok(writes)
     }
 
@@ -374,7 +374,7 @@ impl Store {
         match reading.map(|content| content.reading) {
             Some(Reading::Text { .. }) => {
                 file.status = Status::Classified;
-                next = Some(work_of(
+                next = Some(new_work(
                     workspace,
                     Task::SummarizeVersion {
                         file: file.id,

@@ -332,7 +332,7 @@ impl Store {
 
 /// The work that a committed version makes necessary.
 pub(crate) fn read_version(workspace: &WorkspaceId, file: domain::FileId, version: u32) -> Work {
-    crate::work::work_of(
+    crate::work::new_work(
         workspace,
         domain::message::Task::ReadVersion { file, version },
     )

@@ -50,6 +50,14 @@ pub struct WorkItem {
     last_try: bool,
 }
 
+impl WorkItem {
+    /// Says whether a message was sent for this asking, and not for an earlier one whose tries are
+    /// none of this one's.
+    pub fn is_asked_by(&self, message: &Work) -> bool {
+        message.asked.is_none_or(|asked| asked == self.asked)
+    }
+}
+
 /// Makes the work of a task. The same task of a workspace is always the same row, so that asking
 /// twice is asking once.
 pub fn work_of(workspace: &WorkspaceId, task: Task) -> Work {
@@ -58,10 +66,25 @@ pub fn work_of(workspace: &WorkspaceId, task: Task) -> Work {
     Work::new(id, workspace.clone(), task)
 }
 
+/// Makes the work of a task, to be asked for and sent.
+pub(crate) fn new_work(workspace: &WorkspaceId, task: Task) -> Work {
+    anew(&work_of(workspace, task))
+}
+
+/// The same work, to be asked for once more and sent: under a new name, which its message and its
+/// row share.
+pub(crate) fn anew(work: &Work) -> Work {
+    Work {
+        asked: Some(Ids.random()),
+        ..work.clone()
+    }
+}
+
 /// Asks for work, in the transaction that makes it necessary. Work that is asked for again begins
 /// with all its tries.
 pub(crate) fn ask(work: &Work, now: Timestamp) -> Result<Write> {
     let due = Due::Work.key(lost_at(now, 0), work.id.uuid());
+    let asked = work.asked.unwrap_or_else(|| Ids.random());
     Ok(Write::Update {
         condition: None,
         key: Key::work(&work.workspace, work.id),
@@ -71,7 +94,7 @@ pub(crate) fn ask(work: &Work, now: Timestamp) -> Result<Write> {
         .value(":job", work)?
         .text(":due_pk", due.pk)
         .text(":due_sk", due.sk)
-        .text(":asked", Ids.random().to_string()),
+        .text(":asked", asked.to_string()),
     })
 }
 
@@ -121,18 +144,15 @@ impl Store {
 
     /// Reads the row of work whose message was received, to begin a try; none when it is done.
     ///
-    /// `is_last` says that its message does not come again: this is noted first, so that a worker
-    /// that breaks off leaves word of it.
-    pub async fn begin_work(
-        &self,
-        workspace: &WorkspaceId,
-        id: WorkId,
-        is_last: bool,
-    ) -> Result<Option<WorkItem>> {
+    /// `is_last` says that the message does not come again: this is noted first, so that a worker
+    /// that breaks off leaves word of it. Work that was asked for again since has a message of its
+    /// own, which comes again.
+    pub async fn begin_work(&self, message: &Work, is_last: bool) -> Result<Option<WorkItem>> {
+        let (workspace, id) = (&message.workspace, message.id);
         let Some(item) = self.work(workspace, id).await? else {
             return Ok(None);
         };
-        if !is_last {
+        if !is_last || !item.is_asked_by(message) {
             return Ok(Some(item));
         }
         let due = Due::Work.key(lost_at(self.clock.now(), 0), id.uuid());

@@ -105,16 +105,25 @@ fn placing(file: &File) -> Work {
 
 /// Gives the function one message. Says whether it is done with it.
 async fn give(state: &State, work: &Work) -> bool {
+    give_for_time(state, work, 1).await
+}
+
+/// Gives the function one message, so often received. Says whether it is done with it.
+async fn give_for_time(state: &State, work: &Work, receive_count: u32) -> bool {
     let body = serde_json::to_string(work).unwrap();
-    let response = ingest::handle(state, event(&body)).await;
+    let response = ingest::handle(state, received(&body, receive_count)).await;
     response.batch_item_failures.is_empty()
 }
 
 fn event(body: &str) -> SqsEvent {
+    received(body, 1)
+}
+
+fn received(body: &str, receive_count: u32) -> SqsEvent {
     let event = json!({"Records": [{
         "messageId": "9b1f2c3d-4e5a-4678-9bcd-0e1f2a3b4c5d",
         "body": body,
-        "attributes": {"ApproximateReceiveCount": "1"},
+        "attributes": {"ApproximateReceiveCount": receive_count.to_string()},
     }]});
     serde_json::from_value(event).unwrap()
 }

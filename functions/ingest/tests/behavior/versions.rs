@@ -4,7 +4,11 @@ use domain::Sha256;
 use domain::file::{Status, SummaryReason};
 use testkit::Stack;
 
-use crate::{commit, give, give_until_done, is_open, placing, reading, state, workspace};
+use ingest::MAX_RECEIVES;
+
+use crate::{
+    commit, give, give_for_time, give_until_done, is_open, placing, reading, state, workspace,
+};
 
 fn large() -> Vec<u8> {
     (0..=255).cycle().take(1_000).collect()
@@ -136,7 +140,10 @@ async fn a_replaced_version_is_read_again_when_its_failure_is_redriven() {
         .await
         .unwrap();
 
-    assert_eq!(work, reading(&first));
+    assert_eq!(
+        (work.id, &work.task),
+        (reading(&first).id, &reading(&first).task)
+    );
     assert!(is_open(store, &work).await);
     let file = store.file(&workspace(), first.id).await.unwrap();
     assert_eq!(
@@ -161,4 +168,27 @@ async fn a_version_that_cannot_be_read_takes_its_file_out_of_the_dossiers_of_the
     let file = store.file(&workspace(), first.id).await.unwrap();
     assert_eq!(file.failure.unwrap().code, "checksum_mismatch");
     assert!(is_open(store, &placing(&second)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_an_earlier_asking_does_not_give_up_what_was_asked_for_again() {
+    let stack = Stack::start().await;
+    let state = state(&stack);
+    let store = &state.store;
+    // Small enough to be read, and there is no reader.
+    let file = commit(store, "a.bin", b"bytes", None).await;
+    let id = reading(&file).id;
+    let earlier = store.work(&workspace(), id).await.unwrap().unwrap().work;
+    assert!(!give_for_time(&state, &earlier, MAX_RECEIVES).await);
+    let later = store.redrive(&workspace(), id).await.unwrap();
+
+    assert!(give_for_time(&state, &earlier, MAX_RECEIVES).await);
+
+    let asked = store.work(&workspace(), id).await.unwrap().unwrap();
+    assert!(asked.is_asked_by(&later));
+    let trying = store.file(&workspace(), file.id).await.unwrap();
+    assert_eq!((trying.status, trying.failure), (Status::Pending, None));
+    assert!(!give_for_time(&state, &later, MAX_RECEIVES).await);
+    let given_up = store.file(&workspace(), file.id).await.unwrap();
+    assert_eq!(given_up.failure.unwrap().code, "gave_up");
 }
