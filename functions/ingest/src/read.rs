@@ -262,6 +262,7 @@ async fn forget_if_replaced(
 fn verified(mut version: Version, sha256: Sha256) -> Version {
     version.content.sha256 = Some(sha256);
     version.content.promised_sha256 = None;
+    version.failure = None;
     version
 }
 

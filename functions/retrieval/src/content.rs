@@ -7,7 +7,7 @@ use api::request::Query;
 use axum::extract::Path;
 use axum::http::Method;
 use axum::response::Response;
-use domain::file::{Content, File, Status};
+use domain::file::{Content, Failure, File, Status};
 use domain::message::Access;
 use domain::principal::{Principal, Role};
 use domain::{Error, FileId, Kind, WorkspaceId};
@@ -54,8 +54,12 @@ pub async fn fetch(
     let id: FileId = id.parse()?;
     let (store, workspace) = (&state.store, &principal.workspace);
     let file = store.file(workspace, id).await?;
-    let (number, content) = content_of(store, workspace, &file, version).await?;
-    check_readable(&file, number, &content)?;
+    let Asked {
+        number,
+        content,
+        failure,
+    } = asked_for(store, workspace, &file, version).await?;
+    check_readable(&file, number, &content, failure.as_ref())?;
     let now = store.clock.now();
     let lifetime = within(lifetime, file.id, file.expires_at, now)?;
     let delivery = delivery(&file.name, &content.content_type, disposition, lifetime);
@@ -70,33 +74,54 @@ pub async fn fetch(
     Ok(answer::redirect(&signed.url)?)
 }
 
-/// Returns the number and content of the version that is asked for.
-async fn content_of(
+/// The version that is asked for.
+struct Asked {
+    number: u32,
+    content: Content,
+    /// Why it could not be read by the pipeline.
+    failure: Option<Failure>,
+}
+
+/// Finds the version that is asked for.
+async fn asked_for(
     store: &Store,
     workspace: &WorkspaceId,
     file: &File,
     version: Option<String>,
-) -> domain::Result<(u32, Content)> {
-    let Some(text) = version else {
-        return Ok((file.version, file.content.clone()));
-    };
-    let number: u32 = text
-        .parse()
-        .map_err(|_| Error::not_found(Kind::Version, text))?;
+) -> domain::Result<Asked> {
+    let number = version
+        .map(|text| {
+            text.parse()
+                .map_err(|_| Error::not_found(Kind::Version, text))
+        })
+        .transpose()?
+        .unwrap_or(file.version);
     if number == file.version {
-        return Ok((number, file.content.clone()));
+        return Ok(Asked {
+            number,
+            content: file.content.clone(),
+            failure: file.failure.clone(),
+        });
     }
     let version = store.version(workspace, file.id, number).await?;
-    Ok((number, version.content))
+    Ok(Asked {
+        number,
+        content: version.content,
+        failure: version.failure,
+    })
 }
 
-/// Checks that the bytes of a version may be read.
+/// Checks that the bytes of a version may be read. `failure` is why the pipeline could not.
 ///
 /// # Errors
 /// `Conflict` when they are held back, or not known to be what was promised.
-pub(crate) fn check_readable(file: &File, number: u32, content: &Content) -> domain::Result<()> {
-    let is_current = number == file.version;
-    if is_current && file.status == Status::Quarantined {
+pub(crate) fn check_readable(
+    file: &File,
+    number: u32,
+    content: &Content,
+    failure: Option<&Failure>,
+) -> domain::Result<()> {
+    if number == file.version && file.status == Status::Quarantined {
         return Err(Error::Conflict {
             code: "quarantined",
             detail: "the file is held back: its content cannot be read".to_owned(),
@@ -105,7 +130,6 @@ pub(crate) fn check_readable(file: &File, number: u32, content: &Content) -> dom
     if content.is_readable() {
         return Ok(());
     }
-    let failure = file.failure.as_ref().filter(|_| is_current);
     Err(Error::Conflict {
         code: "not_verified",
         detail: match failure {

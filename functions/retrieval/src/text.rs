@@ -47,7 +47,7 @@ pub async fn fetch(
     let id: FileId = id.parse()?;
     let (store, workspace) = (&state.store, &principal.workspace);
     let file = store.file(workspace, id).await?;
-    check_readable(&file, file.version, &file.content)?;
+    check_readable(&file, file.version, &file.content, file.failure.as_ref())?;
     let reading = match file.content.sha256 {
         Some(sha256) => store.content(workspace, sha256).await?,
         None => None,

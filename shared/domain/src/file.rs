@@ -175,6 +175,8 @@ pub struct Version {
     pub owner: String,
     /// When.
     pub created_at: Timestamp,
+    /// Why reading its bytes was given up. It stays when another version takes its place.
+    pub failure: Option<Failure>,
 }
 
 /// The type and tags under which dossiers find a file.

@@ -249,6 +249,7 @@ fn version_of(file: &File, upload: &Upload, now: Timestamp) -> Version {
         content: file.content.clone(),
         owner: upload.intent.owner.clone(),
         created_at: now,
+        failure: None,
     }
 }
 

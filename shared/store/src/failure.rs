@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
-use crate::file::change_file;
+use crate::file::{change_file, fail_version, unfail_version};
 use crate::keys::{Key, failures_partition};
 use crate::membership::place_work;
 use crate::table::{Page, Query, Row, Write, present, to_row};
@@ -54,14 +54,15 @@ fn is_of_current(task: &Task, file: &File) -> bool {
     version_of(task).is_none_or(|version| version == file.version)
 }
 
-const fn is_reading(task: &Task) -> bool {
+/// The version that a task is to read, when it reads one.
+const fn version_read_by(task: &Task) -> Option<u32> {
     match task {
-        Task::ReadVersion { .. } => true,
+        Task::ReadVersion { version, .. } => Some(*version),
         Task::SummarizeVersion { .. }
         | Task::PlaceFile { .. }
         | Task::FillDossier { .. }
         | Task::SummarizeDossier { .. }
-        | Task::TakeIn { .. } => false,
+        | Task::TakeIn { .. } => None,
     }
 }
 
@@ -103,13 +104,16 @@ impl Store {
         if let Some(id) = file_of(&work.task) {
             if let Some(mut file) = self.file_if_living(workspace, id).await? {
                 writes.push(record(work, &failure, now)?);
+                let read = version_read_by(&work.task);
+                if let Some(version) = read {
+                    writes.push(fail_version(workspace, id, version, &failure)?);
+                }
                 if is_of_current(&work.task, &file) {
                     file.status = Status::Failed;
                     file.failure = Some(failure);
                     writes.push(change_file(workspace, &mut file, now)?);
                     let is_sorted = file.posted.is_some() || file.posting().is_some();
-                    place =
-                        (is_sorted && is_reading(&work.task)).then(|| place_work(workspace, id));
+                    place = (is_sorted && read.is_some()).then(|| place_work(workspace, id));
                 }
             }
         } else {
@@ -162,13 +166,18 @@ impl Store {
         }];
         if let Some(file) = file_of(&work.task)
             && let Some(mut file) = self.file_if_living(workspace, file).await?
-            && is_of_current(&work.task, &file)
         {
-            // From the start: what failed may have been an earlier step than the one that said so.
-            file.status = Status::Pending;
-            file.failure = None;
-            work = crate::upload::read_version(workspace, file.id, file.version);
-            writes.push(change_file(workspace, &mut file, now)?);
+            if is_of_current(&work.task, &file) {
+                // From the start: what failed may have been an earlier step than the one that said
+                // so.
+                file.status = Status::Pending;
+                file.failure = None;
+                work = crate::upload::read_version(workspace, file.id, file.version);
+                writes.push(change_file(workspace, &mut file, now)?);
+            }
+            if let Some(version) = version_read_by(&work.task) {
+                writes.push(unfail_version(workspace, file.id, version));
+            }
         }
         writes.push(work::ask(&work, now)?);
         self.table

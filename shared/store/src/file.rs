@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::keys::{self, Due, Key, MEMBERSHIP_PREFIX, VERSION_PREFIX, file_partition};
-use crate::table::{Expression, Query, Row, Write, from_row, to_row};
+use crate::table::{Expression, Query, Row, Write, from_row, present, to_row};
 
 /// The row of a file that is there.
 #[derive(Debug, Serialize, Deserialize)]
@@ -104,6 +104,8 @@ pub(crate) struct VersionItem {
     /// Whether what is known of its bytes counts it among those that refer to them.
     #[serde(default)]
     pub(crate) counted: bool,
+    #[serde(default)]
+    failure: Option<Failure>,
 }
 
 /// A membership as the file's partition has it.
@@ -280,6 +282,29 @@ pub(crate) fn verify_version(
     })
 }
 
+/// Notes in a version's row why reading it was given up. Holds while it is there.
+pub(crate) fn fail_version(
+    workspace: &WorkspaceId,
+    file: FileId,
+    number: u32,
+    failure: &Failure,
+) -> Result<Write> {
+    Ok(Write::Update {
+        condition: Some(present()),
+        key: Key::version(workspace, file, number),
+        change: Expression::new("SET failure = :failure").value(":failure", failure)?,
+    })
+}
+
+/// Takes that note away, because the version is to be read again. Holds while it is there.
+pub(crate) fn unfail_version(workspace: &WorkspaceId, file: FileId, number: u32) -> Write {
+    Write::Update {
+        condition: Some(present()),
+        key: Key::version(workspace, file, number),
+        change: Expression::new("REMOVE failure"),
+    }
+}
+
 /// Removes a version. Holds while it is there and counted as it was read.
 pub(crate) fn remove_version(
     workspace: &WorkspaceId,
@@ -309,6 +334,7 @@ fn version_row(
         version_owner: version.owner.clone(),
         created_at: version.created_at,
         counted,
+        failure: version.failure.clone(),
     };
     to_row(Key::version(workspace, file, version.number), &item)
 }
@@ -320,6 +346,7 @@ impl From<VersionItem> for Version {
             content: item.content,
             owner: item.version_owner,
             created_at: item.created_at,
+            failure: item.failure,
         }
     }
 }

@@ -13,7 +13,7 @@ use jiff::civil::Date;
 
 use crate::Store;
 use crate::failure::forget_failures;
-use crate::file::change_file;
+use crate::file::{change_file, unfail_version};
 use crate::folder::{claim_name, folder_present, free_name, renew_name};
 use crate::membership::place_work;
 use crate::table::{Rejected, Write, busy};
@@ -225,7 +225,10 @@ impl Store {
             file.status = Status::Pending;
             file.failure = None;
             let now = self.clock.now();
-            let mut writes = vec![change_file(workspace, &mut file, now)?];
+            let mut writes = vec![
+                change_file(workspace, &mut file, now)?,
+                unfail_version(workspace, file.id, file.version),
+            ];
             writes.extend(forget_failures(workspace, file.id, file.version));
             let work = Some(read_version(workspace, file.id, file.version));
             let plan = plan(file, writes, None, work, now)?;

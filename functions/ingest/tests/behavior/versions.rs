@@ -115,6 +115,7 @@ async fn a_replaced_version_that_is_not_what_was_promised_is_listed_and_stays_un
 
     let version = store.version(&workspace(), first.id, 1).await.unwrap();
     assert!(!version.content.is_readable());
+    assert_eq!(version.failure.unwrap().code, "checksum_mismatch");
     let failures = store.failures(&workspace(), None, 10).await.unwrap().rows;
     assert_eq!(failures.len(), 1);
     assert_eq!(failures[0].failure.code, "checksum_mismatch");
@@ -145,6 +146,8 @@ async fn a_replaced_version_is_read_again_when_its_failure_is_redriven() {
         (reading(&first).id, &reading(&first).task)
     );
     assert!(is_open(store, &work).await);
+    let version = store.version(&workspace(), first.id, 1).await.unwrap();
+    assert_eq!(version.failure, None, "it is to be read again");
     let file = store.file(&workspace(), first.id).await.unwrap();
     assert_eq!(
         (file.status, file.revision),

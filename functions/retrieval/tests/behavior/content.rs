@@ -164,6 +164,30 @@ async fn bytes_that_are_not_those_promised_are_never_readable() {
 }
 
 #[tokio::test]
+async fn replaced_version_that_is_not_what_was_promised_says_so_for_good() {
+    // Whether it was found before another took its place or after.
+    for is_read_first in [true, false] {
+        let sheaf = Sheaf::start().await;
+        let client = sheaf.admin();
+        let file = put_other_bytes_than_promised(&client).await;
+        let first = format!("/v1/files/{}/content?version=1", id(&file));
+        if is_read_first {
+            sheaf.rest().await;
+        }
+        client
+            .put("name=big.bin&on_conflict=version", "other bytes")
+            .await;
+        sheaf.rest().await;
+
+        let refused = client.get(&first).await.expect(409);
+
+        assert_eq!(refused.code(), "not_verified");
+        let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("not those that were announced"), "{detail}");
+    }
+}
+
+#[tokio::test]
 async fn file_in_the_trash_can_still_be_read_by_id() {
     let sheaf = Sheaf::start().await;
     let client = sheaf.admin();
