@@ -105,7 +105,12 @@ async fn forget_texts(state: &State, objects: &[ListedObject], report: &mut Repo
         .iter()
         .filter_map(|object| text_at(&object.path))
         .collect();
-    for text in state.store.unneeded_texts(texts).await? {
+    let (unneeded, unreadable) = state.store.unneeded_texts(texts).await?;
+    // Stepped over: a walk that stopped here would never get past it.
+    for error in &unreadable {
+        report.failed("reading what is known of some bytes", error);
+    }
+    for text in unneeded {
         match state.store.forget_text(&text).await {
             Ok(()) => report.orphans_removed += 1,
             Err(error) => report.failed("forgetting a text that nothing needs", &error),

@@ -240,3 +240,26 @@ async fn a_reading_that_a_better_one_replaces_leaves_no_text() {
         (false, true)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_does_not_read_back_is_stepped_over() {
+    let stack = Stack::start().await;
+    let store = &stack.stack.store;
+    let (kept, item) = write_text(store).await;
+    keep(store, item).await;
+    change(store, Expression::new("SET refs = :x").text(":x", "x")).await;
+    let other = BlobId::new(Uuid::new_v4());
+    let other = ObjectKey::Text(workspace(), Sha256::of(b"other bytes"), other);
+    let bytes = Bytes::from_static(b"text");
+    store.blobs.put(&other, bytes, "text/plain").await.unwrap();
+
+    stack.advance(HOURS);
+    let report = sweep::run(&state(&stack)).await;
+
+    assert_eq!(report.orphans_removed, 1);
+    assert_ne!(report.errors, 0);
+    assert!(has_text(store, kept).await);
+    assert!(store.blobs.head(&other).await.unwrap().is_none());
+    // The walk came to its end.
+    assert_eq!(store.reconciled_to().await.unwrap(), None);
+}

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::{BlobId, Result, Sha256, WorkspaceId};
+use domain::{BlobId, Error, Result, Sha256, WorkspaceId};
 use serde::Deserialize;
 
 use crate::Store;
@@ -103,23 +103,27 @@ impl Store {
         Ok(true)
     }
 
-    /// Returns those texts that no row names, or whose bytes no version has.
-    pub async fn unneeded_texts(&self, texts: Vec<Text>) -> Result<Vec<Text>> {
+    /// Returns those texts that no row names, or whose bytes no version has, and what is wrong with
+    /// rows that do not read back: nobody knows what those need.
+    pub async fn unneeded_texts(&self, texts: Vec<Text>) -> Result<(Vec<Text>, Vec<Error>)> {
         let key = |text: &Text| Key::content(&text.workspace, text.content);
         // One row for all readings of the same bytes, since DynamoDB refuses to be asked twice.
         let keys: BTreeMap<String, Key> =
             texts.iter().map(|text| (key(text).pk, key(text))).collect();
-        let mut known: HashMap<String, ContentItem> = HashMap::new();
+        let mut known: HashMap<String, Option<ContentItem>> = HashMap::new();
+        let mut unreadable = Vec::new();
         for row in self.table.get_rows(keys.into_values().collect()).await? {
             let Partition { pk } = from_row(row.clone())?;
-            known.insert(pk, from_row(row)?);
+            let item = from_row(row).map_err(|error| unreadable.push(error)).ok();
+            known.insert(pk, item);
         }
-        let is_needed = |text: &Text| {
-            known
-                .get(&key(text).pk)
-                .is_some_and(|item| item.refs > 0 && text.is_named_by(item))
+        let is_needed = |text: &Text| match known.get(&key(text).pk) {
+            Some(Some(item)) => item.refs > 0 && text.is_named_by(item),
+            Some(None) => true,
+            None => false,
         };
-        Ok(texts.into_iter().filter(|text| !is_needed(text)).collect())
+        let unneeded = texts.into_iter().filter(|text| !is_needed(text)).collect();
+        Ok((unneeded, unreadable))
     }
 
     /// Removes a text that was found unneeded, with all else that is known of the bytes when it is
