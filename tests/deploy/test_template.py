@@ -20,6 +20,7 @@ PROFILE = MODEL_ARN + ":${AWS::Region}:${AWS::AccountId}:inference-profile/${Bed
 # What the words of `# Permissions` mean, by subject. docs/adding-a-function.md explains them.
 TABLE = {
     "read": {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"},
+    "scan": {"dynamodb:Scan"},
     "write": {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"},
 }
 INDEX = {"read": {"dynamodb:Query"}}

@@ -1,14 +1,14 @@
 //! The `cleanup` function: on schedule it removes what has expired, aborts uploads left open, sends
-//! work again whose message was lost, asks again for objects of the inbox and compares objects with
+//! work again whose message was lost, asks again for objects of the inbox and compares objects and
 //! rows; from the access queue it counts downloads.
 //!
 //! All of it may run twice and at once: every step looks at the row first and has its condition.
 //!
 //! # Permissions
-//! - table: read, write
+//! - table: read, scan, write
 //! - index due: read
-//! - objects blobs/: delete
-//! - objects presigned/: delete, abort
+//! - objects blobs/: get, delete
+//! - objects presigned/: get, delete, abort
 //! - objects text/: delete
 //! - bucket: list, list-multiparts
 //! - queue access: receive
@@ -47,6 +47,10 @@ pub struct Limits {
     pub page_rows: i32,
     /// Pages of objects that are compared with rows; S3 puts up to 1,000 on one.
     pub object_pages: usize,
+    /// Pages of rows that are compared with objects.
+    pub row_pages: usize,
+    /// Rows of one of these pages.
+    pub rows_of_page: i32,
 }
 
 impl Default for Limits {
@@ -57,6 +61,8 @@ impl Default for Limits {
             time: Duration::from_secs(150),
             page_rows: 100,
             object_pages: 20,
+            row_pages: 4,
+            rows_of_page: 500,
         }
     }
 }

@@ -1,23 +1,29 @@
-//! The reconciler: objects in S3 that no row knows are removed.
+//! The reconciler: objects in S3 that no row knows are removed, and versions whose object is missing
+//! are failed.
 //!
 //! It covers blobs, under both their prefixes, and texts: every blob older than an hour must have
 //! its row, every text that old must be of bytes that a version has, and every multipart upload
 //! older than eight days must have an open session. It walks over all objects, some pages a run, and
 //! remembers where it stopped. Where forgetting some bytes stopped half-way, their text is still
 //! there, and the walk over texts finishes it.
+//!
+//! The other way round it walks over the rows, some pages a run: every version older than an hour
+//! must have its object.
 
 use std::time::Instant;
 
 use domain::file::BlobRef;
 use domain::{Result, WorkspaceId};
+use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use store::blob::{
     BLOBS_PREFIX, ListedMultipart, ListedObject, ObjectKey, PRESIGNED_PREFIX, TEXT_PREFIX,
 };
 use store::forget::Text;
+use store::walk::Walked;
 
 use crate::State;
-use crate::sweep::Report;
+use crate::sweep::{AT_ONCE, Report};
 
 /// Age from which an object must have its row. That of a blob is written first, so this only has to
 /// outlast a write that was under way when its session was aborted; that of a text is written right
@@ -31,6 +37,9 @@ const MULTIPART_AGE: SignedDuration = SignedDuration::from_hours(8 * 24);
 pub(crate) async fn reconcile(state: &State, until: Instant, report: &mut Report) {
     if let Err(error) = walk_objects(state, until, report).await {
         report.failed("comparing objects with rows", &error);
+    }
+    if let Err(error) = walk_rows(state, until, report).await {
+        report.failed("comparing rows with objects", &error);
     }
     if let Err(error) = walk_multiparts(state, until, report).await {
         report.failed("looking for multipart uploads", &error);
@@ -62,6 +71,63 @@ async fn walk_objects(state: &State, until: Instant, report: &mut Report) -> Res
         }
     }
     Ok(())
+}
+
+/// Goes on over the rows where the last run stopped, to the end of the walk at most.
+async fn walk_rows(state: &State, until: Instant, report: &mut Report) -> Result<()> {
+    let store = &state.store;
+    let mut last = store.walked_to().await?;
+    for _ in 0..state.limits.row_pages {
+        if Instant::now() >= until {
+            break;
+        }
+        let page = store
+            .walk_rows(last.take(), state.limits.rows_of_page)
+            .await?;
+        for error in &page.unreadable {
+            report.failed("reading a row", error);
+        }
+        for some in page.rows.chunks(AT_ONCE) {
+            for result in join_all(some.iter().map(|row| look_at(state, row))).await {
+                match result {
+                    Ok(Found::Nothing) => {}
+                    Ok(Found::Missing) => report.missing += 1,
+                    Err(error) => report.failed("looking after a row", &error),
+                }
+            }
+        }
+        last = page.last;
+        store.note_walked_to(last.clone()).await?;
+        if last.is_none() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// What looking at a row came to.
+enum Found {
+    Nothing,
+    /// A version whose object is missing.
+    Missing,
+}
+
+async fn look_at(state: &State, row: &Walked) -> Result<Found> {
+    let store = &state.store;
+    match row {
+        Walked::Version {
+            workspace,
+            file,
+            version,
+        } => {
+            let is_missing = store.fail_if_missing(workspace, *file, version).await?;
+            Ok(if is_missing {
+                Found::Missing
+            } else {
+                Found::Nothing
+            })
+        }
+    }
 }
 
 /// The prefixes of a walk, in its order.

@@ -36,6 +36,8 @@ pub struct Report {
     pub inbox_resent: u64,
     /// Objects and multipart uploads that belonged to nothing.
     pub orphans_removed: u64,
+    /// Versions whose object is missing.
+    pub missing: u64,
     /// What could not be done now; it is tried again by the next run.
     pub errors: u64,
 }
@@ -62,6 +64,7 @@ pub async fn run(state: &State) -> Report {
         work_resent = report.work_resent,
         inbox_resent = report.inbox_resent,
         orphans_removed = report.orphans_removed,
+        missing = report.missing,
         errors = report.errors,
         "cleaned up"
     );

@@ -6,7 +6,7 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use bytes::Bytes;
 use cleanup::sweep::{self, Report};
 use cleanup::{Limits, State};
-use domain::file::{BlobRef, Content, File, Origin, Writer};
+use domain::file::{BlobRef, Content, File, Origin, Status, Writer};
 use domain::message::Access;
 use domain::name::FolderPath;
 use domain::receipt::Reason;
@@ -323,4 +323,34 @@ async fn a_schedule_sweeps_and_messages_count_downloads_once() {
     let file = store.file(&workspace(), file.id).await.unwrap();
     assert_eq!(file.download_count, 1);
     assert_eq!(file.last_accessed_at, Some(access.at));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_over_rows_goes_on_where_the_last_run_stopped() {
+    const FILES: u64 = 5;
+    let stack = Stack::start().await;
+    let store = &stack.stack.store;
+    let mut state = state(&stack);
+    state.limits.row_pages = 1;
+    state.limits.rows_of_page = 10;
+    for number in 0..FILES {
+        let mut file = store_file(store, &format!("{number}.txt"), None).await;
+        file.status = Status::Completed;
+        store.save_file(&workspace(), &mut file).await.unwrap();
+        let object = ObjectKey::Blob(workspace(), file.content.blob);
+        store.blobs.delete(&object).await.unwrap();
+    }
+    stack.advance(HOUR * 2);
+
+    let (mut missing, mut runs) = (0, 0);
+    loop {
+        missing += sweep::run(&state).await.missing;
+        runs += 1;
+        if store.walked_to().await.unwrap().is_none() {
+            break;
+        }
+    }
+
+    assert_eq!(missing, FILES);
+    assert!(runs > 1, "{runs}");
 }

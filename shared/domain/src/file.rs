@@ -114,12 +114,19 @@ pub enum SummaryReason {
 /// Why a stage of the pipeline could not do its work, and what a person can do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The stage: `verify`, `extract`, `summarize`.
+    /// The stage: `verify`, `extract`, `summarize`, `storage`.
     pub stage: String,
     /// A word clients can switch on, such as `encrypted`.
     pub code: String,
     /// What happened and what to do.
     pub detail: String,
+}
+
+impl Failure {
+    /// Says whether the bytes were not there, when they were to be read or when they were looked for.
+    pub fn is_of_missing_bytes(&self) -> bool {
+        matches!(self.code.as_str(), "bytes_missing" | "missing")
+    }
 }
 
 /// Where the bytes of a version are in S3.

@@ -27,11 +27,12 @@
 //! | person | `W#{workspace}#M` | the principal | the members of a workspace, and who is invited |
 //! | role | `P#{principal}` | the workspace | what a principal may do where |
 //! | invitation | `P#{principal}#I` | the workspace | the workspaces that a principal may join |
-//! | reconciler | `S#reconciler` | `A` | how far the reconciler has come |
+//! | reconciler | `S#reconciler` | `A` | how far the reconciler has come over objects |
+//! | reconciler | `S#reconciler` | `B` | how far the reconciler has come over rows |
 //! | inbox | `S#inbox` | `A` | how far the walk over the inbox has come |
 //!
-//! Only the last three do not begin with the workspace: two tell a principal's workspaces, the
-//! other is of the whole deployment.
+//! Only the last five do not begin with the workspace: two tell a principal's workspaces, the
+//! others are of the whole deployment.
 //!
 //! | index | `{name}_pk` | `{name}_sk` | asked for |
 //! |---|---|---|---|
@@ -54,6 +55,7 @@ use domain::{
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 /// Number of parts over which a workspace's files are spread in an index, so that 10,000 writers
 /// stay below the 1,000 writes per second of one partition.
@@ -63,7 +65,7 @@ pub const LIST_SHARDS: u8 = 16;
 pub const DUE_SHARDS: u8 = 4;
 
 /// The primary key of a row.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// Partition key.
     pub pk: String,
@@ -241,7 +243,7 @@ impl Key {
         Self::new(invitations_partition(principal), workspace.as_str())
     }
 
-    /// How far the reconciler has come.
+    /// How far the reconciler has come over objects.
     pub fn reconciler() -> Self {
         Self::new("S#reconciler".to_owned(), SELF)
     }
@@ -249,6 +251,11 @@ impl Key {
     /// How far the walk over the inbox has come.
     pub fn inbox() -> Self {
         Self::new("S#inbox".to_owned(), SELF)
+    }
+
+    /// How far the reconciler has come over rows.
+    pub fn reconciler_of_rows() -> Self {
+        Self::new("S#reconciler".to_owned(), "B")
     }
 
     /// Returns the key as attributes.
@@ -418,6 +425,21 @@ pub fn owner_and_id(pk: &str) -> Option<(WorkspaceId, uuid::Uuid)> {
     }
 }
 
+/// Reads the key of a version. None for any other: a name in a folder can look like its sort key.
+pub fn file_of_version(key: &Key) -> Option<(WorkspaceId, FileId)> {
+    let (workspace, id) = owner_of(&key.pk, "F")?;
+    key.sk
+        .starts_with(VERSION_PREFIX)
+        .then_some((workspace, id.parse().ok()?))
+}
+
+/// Reads a partition key of this kind: the workspace, and what is behind the kind.
+fn owner_of<'a>(pk: &'a str, kind: &str) -> Option<(WorkspaceId, &'a str)> {
+    let (workspace, rest) = pk.strip_prefix("W#")?.split_once('#')?;
+    let (found, id) = rest.split_once('#')?;
+    (found == kind).then_some((workspace.parse().ok()?, id))
+}
+
 /// Writes a time so that text order is time order: microseconds since 1970, 20 digits.
 pub fn sortable(at: Timestamp) -> String {
     format!("{:020}", at.as_microsecond().max(0))
@@ -469,6 +491,22 @@ mod tests {
         ] {
             assert_eq!(owner_and_id(&other.pk), None);
         }
+    }
+
+    #[test]
+    fn keys_of_versions_read_back_and_no_name_is_taken_for_one() {
+        let workspace: WorkspaceId = "acme".parse().unwrap();
+        let (file, content) = (FileId::new(uuid::Uuid::from_u128(7)), Sha256::of(b"bytes"));
+        let version = Key::version(&workspace, file, 3);
+        let kept = Key::content(&workspace, content);
+        assert_eq!(file_of_version(&version), Some((workspace.clone(), file)));
+        for name in ["V#0000000001", "V#"] {
+            let name = Key::name(&workspace, FolderId::ROOT, &name.parse().unwrap());
+            for other in [&name, &Key::file(&workspace, file), &Key::quota(&workspace)] {
+                assert_eq!(file_of_version(other), None, "{other:?}");
+            }
+        }
+        assert_eq!(file_of_version(&kept), None);
     }
 
     #[test]

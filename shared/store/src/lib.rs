@@ -37,6 +37,7 @@ mod standing;
 pub mod summary;
 pub mod table;
 pub mod upload;
+pub mod walk;
 pub mod work;
 
 use std::sync::Arc;

@@ -365,6 +365,31 @@ impl Table {
         }
     }
 
+    /// Reads one page of the whole table, of all workspaces, and not consistently: for walks in the
+    /// background, never for a request. `filter` is of what is returned; `limit` of what is read.
+    pub(crate) async fn scan_rows(
+        &self,
+        filter: Expression,
+        limit: i32,
+        after: Option<Key>,
+    ) -> Result<Page<Row>> {
+        let output = self
+            .client
+            .scan()
+            .table_name(&self.name)
+            .filter_expression(filter.text)
+            .set_expression_attribute_values(Expression::values(filter.values))
+            .limit(limit)
+            .set_exclusive_start_key(after.map(Key::attributes))
+            .send()
+            .await
+            .map_err(|error| Error::dependency("scanning rows", error))?;
+        Ok(Page {
+            rows: output.items.unwrap_or_default(),
+            next: output.last_evaluated_key.filter(|key| !key.is_empty()),
+        })
+    }
+
     /// Does all writes or none.
     ///
     /// A conflict with another transaction is tried again here; a broken condition is the caller's.

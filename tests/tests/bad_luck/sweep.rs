@@ -216,3 +216,56 @@ async fn a_version_that_comes_with_an_expiry_changes_that_of_its_file_its_name_a
     let taken = client.upload("name=longer.txt", "another").await;
     assert_eq!(taken.expect(409).code(), "name_taken");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_whose_bytes_are_missing_are_failed_and_listed_and_can_be_mended() {
+    let Some(sheaf) = start().await else { return };
+    let client = sheaf.admin();
+    let store = sheaf.store();
+    let replaced = client.put("name=a.txt", "one").await;
+    finished(&client, &id(&replaced)).await;
+    client.put("name=a.txt&on_conflict=version", "two").await;
+    let current = client.put("name=b.txt", "three").await;
+    finished(&client, &id(&current)).await;
+    sheaf.rest().await;
+    let mut objects = Vec::new();
+    for file in [&replaced, &current] {
+        let file = id(file).parse().unwrap();
+        let version = store.version(&workspace(), file, 1).await.unwrap();
+        let object = ObjectKey::Blob(workspace(), version.content.blob);
+        store.blobs.delete(&object).await.unwrap();
+        objects.push(object);
+    }
+
+    assert_eq!(sheaf.sweep().await.missing, 0, "they are too young");
+    sheaf.advance(SignedDuration::from_hours(2));
+    let report = sheaf.sweep().await;
+    assert_eq!((report.missing, report.errors), (2, 0));
+    assert_eq!(sheaf.sweep().await.missing, 0, "they are known by now");
+
+    let failed = client.file(&id(&current)).await;
+    assert_eq!(failed["status"], "failed");
+    assert_eq!(failed["failure"]["stage"], "storage");
+    assert_eq!(failed["failure"]["code"], "missing");
+    let unharmed = client.file(&id(&replaced)).await;
+    assert_eq!(unharmed["status"], "completed", "{unharmed}");
+    let failures = client.get("/v1/failures").await.expect(200).json();
+    assert_eq!(failures["items"].as_array().unwrap().len(), 2);
+
+    // Brought back and asked for again, it is as if nothing had been.
+    let bytes = "three".into();
+    store
+        .blobs
+        .put(&objects[1], bytes, "text/plain")
+        .await
+        .unwrap();
+    let retry = format!("/v1/files/{}/retry", id(&current));
+    client.post(&retry, &json!({})).await.expect(202);
+    assert_eq!(
+        finished(&client, &id(&current)).await["status"],
+        "completed"
+    );
+    let failures = client.get("/v1/failures").await.expect(200).json();
+    assert_eq!(failures["items"].as_array().unwrap().len(), 1);
+    assert_eq!(sheaf.sweep().await.missing, 0);
+}

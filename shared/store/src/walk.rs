@@ -1,0 +1,169 @@
+//! The walk over rows: versions whose bytes are missing.
+//!
+//! No index lists versions, and none is written for this: a scan of the table, a few pages in each
+//! run of the sweep, costs less than a write for every version and disturbs nobody.
+
+use domain::file::{Failure, Status, Version};
+use domain::{Error, FileId, Result, WorkspaceId};
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::Store;
+use crate::blob::ObjectKey;
+use crate::failure::record;
+use crate::file::{VersionItem, change_file, check_file, fail_version};
+use crate::keys::{self, Key, VERSION_PREFIX};
+use crate::table::{Expression, Rejected, Row, Write, from_row, to_row};
+use crate::upload::read_version;
+
+/// Age from which a version must have its bytes. They are there before it is, so this only keeps
+/// the walk away from what is just being made.
+const VERSION_AGE: SignedDuration = SignedDuration::from_hours(1);
+
+/// A row that the walk looks at.
+#[derive(Clone, Debug)]
+pub enum Walked {
+    /// A version, which must have its bytes.
+    Version {
+        /// Whose.
+        workspace: WorkspaceId,
+        /// Of which file.
+        file: FileId,
+        /// The version.
+        version: Version,
+    },
+}
+
+/// A page of the walk.
+#[derive(Debug)]
+pub struct WalkedPage {
+    /// The rows to look at.
+    pub rows: Vec<Walked>,
+    /// What is wrong with rows that do not read back. They are stepped over.
+    pub unreadable: Vec<Error>,
+    /// The key of the last row that was read; none at the end of the walk.
+    pub last: Option<Key>,
+}
+
+/// How far the walk has come.
+#[derive(Debug, Serialize, Deserialize)]
+struct PlaceItem {
+    /// The key of the last row that was read; none at the beginning of a walk.
+    last: Option<Key>,
+}
+
+impl Store {
+    /// Reads the next page of the walk, from behind a row: `limit` rows, of which those are returned
+    /// that are to be looked at.
+    pub async fn walk_rows(&self, after: Option<Key>, limit: i32) -> Result<WalkedPage> {
+        let filter = Expression::new("begins_with(sk, :version)").text(":version", VERSION_PREFIX);
+        let page = self.table.scan_rows(filter, limit, after).await?;
+        let mut walked = WalkedPage {
+            rows: Vec::new(),
+            unreadable: Vec::new(),
+            last: page.next.map(from_row).transpose()?,
+        };
+        for row in page.rows {
+            match self.walked(row) {
+                Ok(row) => walked.rows.extend(row),
+                Err(error) => walked.unreadable.push(error),
+            }
+        }
+        Ok(walked)
+    }
+
+    /// Reads a row, if there is something to look at.
+    fn walked(&self, row: Row) -> Result<Option<Walked>> {
+        let key: Key = from_row(row.clone())?;
+        let Some((workspace, file)) = keys::file_of_version(&key) else {
+            return Ok(None);
+        };
+        let version = Version::from(from_row::<VersionItem>(row)?);
+        let age = self.clock.now().duration_since(version.created_at);
+        Ok((age > VERSION_AGE).then_some(Walked::Version {
+            workspace,
+            file,
+            version,
+        }))
+    }
+
+    /// Fails a version whose bytes are not in store, lists that and removes nothing. Returns whether
+    /// it did.
+    pub async fn fail_if_missing(
+        &self,
+        workspace: &WorkspaceId,
+        id: FileId,
+        version: &Version,
+    ) -> Result<bool> {
+        if version
+            .failure
+            .as_ref()
+            .is_some_and(Failure::is_of_missing_bytes)
+        {
+            return Ok(false);
+        }
+        let key = ObjectKey::Blob(workspace.clone(), version.content.blob);
+        if self.blobs.head(&key).await?.is_some() {
+            return Ok(false);
+        }
+        // After the look at the bytes: who erases a file marks it before they remove any.
+        let Some(mut file) = self.file_if_living(workspace, id).await? else {
+            return Ok(false);
+        };
+        let is_current = file.version == version.number;
+        if is_current && matches!(file.status, Status::Pending | Status::Scanning) {
+            // It is about to be read, which finds out the same.
+            return Ok(false);
+        }
+        let now = self.clock.now();
+        let failure = missing();
+        let work = read_version(workspace, id, version.number);
+        let of_file = if is_current {
+            file.status = Status::Failed;
+            file.failure = Some(failure.clone());
+            change_file(workspace, &mut file, now)?
+        } else {
+            check_file(workspace, &file)
+        };
+        let writes = vec![
+            of_file,
+            fail_version(workspace, id, version.number, &failure)?,
+            record(&work, &failure, now)?,
+        ];
+        match self.table.transact(writes).await {
+            Ok(()) => Ok(true),
+            // It was changed meanwhile: the next walk looks again.
+            Err(Rejected::Conditions(_)) => Ok(false),
+            Err(Rejected::Error(error)) => Err(error),
+        }
+    }
+
+    /// Returns the key of the last row that the walk has read; none at the beginning.
+    pub async fn walked_to(&self) -> Result<Option<Key>> {
+        let item: Option<PlaceItem> = self.table.get(Key::reconciler_of_rows()).await?;
+        Ok(item.and_then(|item| item.last))
+    }
+
+    /// Notes the key of the last row that the walk has read. Where two walk at once, the last note
+    /// stands: some rows are looked at twice, and none is left out for longer than a walk.
+    pub async fn note_walked_to(&self, last: Option<Key>) -> Result<()> {
+        let write = Write::Put {
+            condition: None,
+            row: to_row(Key::reconciler_of_rows(), &PlaceItem { last })?,
+        };
+        self.table
+            .transact(vec![write])
+            .await
+            .map_err(|rejected| rejected.into_error("the walk's place was not noted"))
+    }
+}
+
+fn missing() -> Failure {
+    Failure {
+        stage: "storage".to_owned(),
+        code: "missing".to_owned(),
+        detail: "the bytes of this version are no longer in store: upload the file again, or \
+                 redrive this once they are restored"
+            .to_owned(),
+    }
+}
