@@ -8,7 +8,8 @@
 //! there, and the walk over texts finishes it.
 //!
 //! The other way round it walks over the rows, some pages a run: every version older than an hour
-//! must have its object.
+//! must have its object, and what is known of bytes that have no text must be referred to by a
+//! version.
 
 use std::time::Instant;
 
@@ -92,6 +93,7 @@ async fn walk_rows(state: &State, until: Instant, report: &mut Report) -> Result
                 match result {
                     Ok(Found::Nothing) => {}
                     Ok(Found::Missing) => report.missing += 1,
+                    Ok(Found::Forgotten) => report.orphans_removed += 1,
                     Err(error) => report.failed("looking after a row", &error),
                 }
             }
@@ -110,6 +112,8 @@ enum Found {
     Nothing,
     /// A version whose object is missing.
     Missing,
+    /// What was known of bytes that no version has.
+    Forgotten,
 }
 
 async fn look_at(state: &State, row: &Walked) -> Result<Found> {
@@ -126,6 +130,10 @@ async fn look_at(state: &State, row: &Walked) -> Result<Found> {
             } else {
                 Found::Nothing
             })
+        }
+        Walked::Content { workspace, content } => {
+            store.forget_content(workspace, *content).await?;
+            Ok(Found::Forgotten)
         }
     }
 }

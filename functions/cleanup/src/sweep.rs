@@ -34,7 +34,7 @@ pub struct Report {
     pub work_resent: u64,
     /// Objects of the inbox that were asked for because their event may be lost.
     pub inbox_resent: u64,
-    /// Objects and multipart uploads that belonged to nothing.
+    /// Objects, multipart uploads and readings that belonged to nothing.
     pub orphans_removed: u64,
     /// Versions whose object is missing.
     pub missing: u64,

@@ -263,3 +263,36 @@ async fn a_row_that_does_not_read_back_is_stepped_over() {
     // The walk came to its end.
     assert_eq!(store.reconciled_to().await.unwrap(), None);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_of_bytes_without_a_text_is_forgotten_too_once_no_version_has_them() {
+    let stack = Stack::start().await;
+    let store = &stack.stack.store;
+    let failure = Failure {
+        stage: "extract".to_owned(),
+        code: "encrypted".to_owned(),
+        detail: "it needs a password".to_owned(),
+    };
+    for reading in [
+        Reading::NoText,
+        Reading::Unsupported,
+        Reading::Failed { failure },
+    ] {
+        for is_half_forgotten in [false, true] {
+            keep(store, ContentItem::new(reading.clone(), Facts::default())).await;
+            change(store, Expression::new("ADD refs :one").number(":one", 1)).await;
+            assert_eq!(sweep::run(&state(&stack)).await.orphans_removed, 0);
+            assert!(is_known(store).await, "a version has these bytes");
+
+            change(store, Expression::new("ADD refs :one").number(":one", -1)).await;
+            if is_half_forgotten {
+                let mark = Expression::new("SET being_forgotten = :yes").flag(":yes", true);
+                change(store, mark).await;
+            }
+            let report = sweep::run(&state(&stack)).await;
+
+            assert_eq!((report.orphans_removed, report.errors), (1, 0));
+            assert!(!is_known(store).await);
+        }
+    }
+}

@@ -154,7 +154,7 @@ impl Key {
 
     /// What was read from some bytes.
     pub fn content(workspace: &WorkspaceId, content: Sha256) -> Self {
-        Self::new(content_partition(workspace, content), "C")
+        Self::new(content_partition(workspace, content), CONTENT)
     }
 
     /// The one summary of some bytes by one model and prompt.
@@ -267,6 +267,8 @@ impl Key {
     }
 }
 
+/// The sort key of what was read from some bytes.
+pub const CONTENT: &str = "C";
 /// Begins the sort keys of memberships, on the file's side.
 pub const MEMBERSHIP_PREFIX: &str = "M#";
 /// Begins the sort keys of versions.
@@ -433,6 +435,12 @@ pub fn file_of_version(key: &Key) -> Option<(WorkspaceId, FileId)> {
         .then_some((workspace, id.parse().ok()?))
 }
 
+/// Reads the key of what was read from some bytes. None for any other.
+pub fn bytes_of_content(key: &Key) -> Option<(WorkspaceId, Sha256)> {
+    let (workspace, content) = owner_of(&key.pk, "H")?;
+    (key.sk == CONTENT).then_some((workspace, content.parse().ok()?))
+}
+
 /// Reads a partition key of this kind: the workspace, and what is behind the kind.
 fn owner_of<'a>(pk: &'a str, kind: &str) -> Option<(WorkspaceId, &'a str)> {
     let (workspace, rest) = pk.strip_prefix("W#")?.split_once('#')?;
@@ -494,19 +502,22 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_versions_read_back_and_no_name_is_taken_for_one() {
+    fn keys_of_versions_and_contents_read_back_and_no_name_is_taken_for_one() {
         let workspace: WorkspaceId = "acme".parse().unwrap();
         let (file, content) = (FileId::new(uuid::Uuid::from_u128(7)), Sha256::of(b"bytes"));
         let version = Key::version(&workspace, file, 3);
         let kept = Key::content(&workspace, content);
         assert_eq!(file_of_version(&version), Some((workspace.clone(), file)));
-        for name in ["V#0000000001", "V#"] {
+        assert_eq!(bytes_of_content(&kept), Some((workspace.clone(), content)));
+        for name in ["V#0000000001", "C"] {
             let name = Key::name(&workspace, FolderId::ROOT, &name.parse().unwrap());
             for other in [&name, &Key::file(&workspace, file), &Key::quota(&workspace)] {
                 assert_eq!(file_of_version(other), None, "{other:?}");
+                assert_eq!(bytes_of_content(other), None, "{other:?}");
             }
         }
         assert_eq!(file_of_version(&kept), None);
+        assert_eq!(bytes_of_content(&version), None);
     }
 
     #[test]

@@ -1,18 +1,20 @@
-//! The walk over rows: versions whose bytes are missing.
+//! The walk over rows: versions whose bytes are missing, and what is known of bytes that no version
+//! has.
 //!
-//! No index lists versions, and none is written for this: a scan of the table, a few pages in each
+//! No index lists either, and none is written for this: a scan of the table, a few pages in each
 //! run of the sweep, costs less than a write for every version and disturbs nobody.
 
 use domain::file::{Failure, Status, Version};
-use domain::{Error, FileId, Result, WorkspaceId};
+use domain::{Error, FileId, Result, Sha256, WorkspaceId};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::blob::ObjectKey;
+use crate::content::{ContentItem, Reading};
 use crate::failure::record;
 use crate::file::{VersionItem, change_file, check_file, fail_version};
-use crate::keys::{self, Key, VERSION_PREFIX};
+use crate::keys::{self, CONTENT, Key, VERSION_PREFIX};
 use crate::table::{Expression, Rejected, Row, Write, from_row, to_row};
 use crate::upload::read_version;
 
@@ -30,7 +32,14 @@ pub enum Walked {
         /// Of which file.
         file: FileId,
         /// The version.
-        version: Version,
+        version: Box<Version>,
+    },
+    /// What is known of some bytes that no version refers to and that have no text.
+    Content {
+        /// Whose.
+        workspace: WorkspaceId,
+        /// Of which bytes.
+        content: Sha256,
     },
 }
 
@@ -56,7 +65,9 @@ impl Store {
     /// Reads the next page of the walk, from behind a row: `limit` rows, of which those are returned
     /// that are to be looked at.
     pub async fn walk_rows(&self, after: Option<Key>, limit: i32) -> Result<WalkedPage> {
-        let filter = Expression::new("begins_with(sk, :version)").text(":version", VERSION_PREFIX);
+        let filter = Expression::new("begins_with(sk, :version) OR sk = :content")
+            .text(":version", VERSION_PREFIX)
+            .text(":content", CONTENT);
         let page = self.table.scan_rows(filter, limit, after).await?;
         let mut walked = WalkedPage {
             rows: Vec::new(),
@@ -75,16 +86,22 @@ impl Store {
     /// Reads a row, if there is something to look at.
     fn walked(&self, row: Row) -> Result<Option<Walked>> {
         let key: Key = from_row(row.clone())?;
-        let Some((workspace, file)) = keys::file_of_version(&key) else {
+        if let Some((workspace, file)) = keys::file_of_version(&key) {
+            let version = Version::from(from_row::<VersionItem>(row)?);
+            let age = self.clock.now().duration_since(version.created_at);
+            return Ok((age > VERSION_AGE).then_some(Walked::Version {
+                workspace,
+                file,
+                version: Box::new(version),
+            }));
+        }
+        let Some((workspace, content)) = keys::bytes_of_content(&key) else {
             return Ok(None);
         };
-        let version = Version::from(from_row::<VersionItem>(row)?);
-        let age = self.clock.now().duration_since(version.created_at);
-        Ok((age > VERSION_AGE).then_some(Walked::Version {
-            workspace,
-            file,
-            version,
-        }))
+        let item: ContentItem = from_row(row)?;
+        // Those with a text are found by it.
+        let has_text = matches!(item.reading, Reading::Text { .. });
+        Ok((item.refs == 0 && !has_text).then_some(Walked::Content { workspace, content }))
     }
 
     /// Fails a version whose bytes are not in store, lists that and removes nothing. Returns whether
