@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::request::Query;
@@ -90,9 +91,19 @@ fn decode<C: DeserializeOwned>(text: &str) -> Result<C> {
         return Err(refused());
     }
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
+    let position: Value = serde_json::from_slice(&bytes).map_err(|_| refused())?;
     // The empty text is no place in any list, and no key of DynamoDB.
-    if bytes == b"\"\"" {
+    if holds_empty_text(&position) {
         return Err(refused());
     }
-    serde_json::from_slice(&bytes).map_err(|_| refused())
+    serde_json::from_value(position).map_err(|_| refused())
+}
+
+fn holds_empty_text(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.is_empty(),
+        Value::Array(values) => values.iter().any(holds_empty_text),
+        Value::Object(fields) => fields.values().any(holds_empty_text),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }

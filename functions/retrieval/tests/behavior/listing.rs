@@ -300,6 +300,16 @@ async fn lists_that_make_no_sense_are_refused_with_the_field() {
         ("limit=101".to_owned(), "/limit"),
         ("cursor=AAAA".to_owned(), "/cursor"),
         (format!("cursor={cursor}"), "/cursor"),
+        // Positions of empty text in each order: {"c":""}, {"t":""} and {"s":""}.
+        ("cursor=eyJjIjoiIn0".to_owned(), "/cursor"),
+        (
+            "folder=/f&sort=updated_at&cursor=eyJ0IjoiIn0".to_owned(),
+            "/cursor",
+        ),
+        (
+            "updated_since=2026-01-01T00:00:00Z&cursor=eyJzIjoiIn0".to_owned(),
+            "/cursor",
+        ),
         ("tags=home".to_owned(), "/tags"),
     ] {
         let answer = client.get(&format!("/v1/files?{query}")).await.expect(422);
