@@ -22,6 +22,9 @@ pub type Row = HashMap<String, AttributeValue>;
 /// Most keys of one `BatchGetItem`. Source: DynamoDB quotas.
 const BATCH_GET_KEYS: usize = 100;
 
+/// How often rows are asked for of which DynamoDB gives out none.
+const UNPROCESSED_TRIES: u32 = 8;
+
 /// How often a transaction is tried again when another one holds one of its rows.
 const CONFLICT_TRIES: u32 = 8;
 
@@ -268,11 +271,16 @@ impl Table {
     }
 
     /// Reads rows consistently, as DynamoDB has them, in no order.
+    ///
+    /// # Errors
+    /// `Dependency` when DynamoDB has no capacity for them for about two seconds.
     pub async fn get_rows(&self, keys: Vec<Key>) -> Result<Vec<Row>> {
         let mut rows = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(BATCH_GET_KEYS) {
             let mut wanted: Vec<Row> = chunk.iter().cloned().map(Key::attributes).collect();
+            let mut attempt = 0;
             while !wanted.is_empty() {
+                let asked = wanted.len();
                 let request = KeysAndAttributes::builder()
                     .set_keys(Some(wanted))
                     .consistent_read(true)
@@ -299,6 +307,16 @@ impl Table {
                     .remove(&self.name)
                     .map(|keys| keys.keys)
                     .unwrap_or_default();
+                if wanted.len() < asked {
+                    // A page takes no more than 16 MB, so there may be much to come yet.
+                    attempt = 0;
+                    continue;
+                }
+                attempt += 1;
+                if attempt == UNPROCESSED_TRIES {
+                    return Err(Error::dependency("reading rows", "they stay unprocessed"));
+                }
+                tokio::time::sleep(backoff(attempt)).await;
             }
         }
         Ok(rows)

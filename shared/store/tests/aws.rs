@@ -16,7 +16,9 @@ use domain::{BlobId, Error, Retry};
 use runtime::aws::{LocalCredentials, for_endpoint, s3_client};
 use serde_json::{Value, json};
 use store::blob::{Blobs, ObjectKey};
+use store::keys::Key;
 use store::queue::{Queue, SqsQueues};
+use store::table::{Row, Table};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -108,4 +110,39 @@ async fn a_message_is_postponed_by_its_receipt() {
         serde_json::from_slice::<Value>(&request).unwrap(),
         json!({"QueueUrl": url, "ReceiptHandle": "receipt", "VisibilityTimeout": 12})
     );
+}
+
+/// What DynamoDB says while it has no capacity for a key.
+const UNPROCESSED: (StatusCode, &str) = (
+    StatusCode::OK,
+    r#"{"Responses":{},"UnprocessedKeys":{"table":{"Keys":[{"pk":{"S":"S#reconciler"},"sk":{"S":"A"}}]}}}"#,
+);
+
+/// Its answer with the row.
+const PROCESSED: (StatusCode, &str) = (
+    StatusCode::OK,
+    r#"{"Responses":{"table":[{"pk":{"S":"S#reconciler"},"sk":{"S":"A"}}]},"UnprocessedKeys":{}}"#,
+);
+
+/// Reads one row in a batch.
+async fn read_row(dynamodb: &Stub) -> domain::Result<Vec<Row>> {
+    let client = aws_sdk_dynamodb::Client::new(&dynamodb.aws);
+    let table = Table::new(client, "table".to_owned());
+    table.get_rows(vec![Key::reconciler()]).await
+}
+
+#[tokio::test]
+async fn a_row_that_is_unprocessed_for_a_moment_is_asked_for_again() {
+    let dynamodb = Stub::start(vec![UNPROCESSED, UNPROCESSED, PROCESSED]).await;
+    let rows = read_row(&dynamodb).await.unwrap();
+    assert_eq!((rows.len(), dynamodb.requests().len()), (1, 3));
+}
+
+#[tokio::test]
+async fn a_row_that_stays_unprocessed_may_be_read_later() {
+    let dynamodb = Stub::start(vec![UNPROCESSED]).await;
+    let error = read_row(&dynamodb).await.unwrap_err();
+    assert!(matches!(error, Error::Dependency { .. }), "{error:?}");
+    assert_eq!(error.retry(), Retry::Later);
+    assert!(dynamodb.requests().len() < 10);
 }
