@@ -21,7 +21,7 @@ use store::blob::{
     BLOBS_PREFIX, ListedMultipart, ListedObject, ObjectKey, PRESIGNED_PREFIX, TEXT_PREFIX,
 };
 use store::forget::Text;
-use store::walk::Walked;
+use store::walk::{Stand, Walked};
 
 use crate::State;
 use crate::sweep::{AT_ONCE, Report};
@@ -77,7 +77,9 @@ async fn walk_objects(state: &State, until: Instant, report: &mut Report) -> Res
 /// Goes on over the rows where the last run stopped, to the end of the walk at most.
 async fn walk_rows(state: &State, until: Instant, report: &mut Report) -> Result<()> {
     let store = &state.store;
-    let mut last = store.walked_to().await?;
+    let Stand::After(mut last) = store.stand_of_walk().await? else {
+        return Ok(());
+    };
     for _ in 0..state.limits.row_pages {
         if Instant::now() >= until {
             break;

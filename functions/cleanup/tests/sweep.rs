@@ -18,6 +18,7 @@ use serde_json::json;
 use store::Store;
 use store::blob::ObjectKey;
 use store::upload::{Beginning, Begun};
+use store::walk::Stand;
 use testkit::Stack;
 use uuid::Uuid;
 
@@ -346,11 +347,14 @@ async fn a_walk_over_rows_goes_on_where_the_last_run_stopped() {
     loop {
         missing += sweep::run(&state).await.missing;
         runs += 1;
-        if store.walked_to().await.unwrap().is_none() {
+        if matches!(store.stand_of_walk().await.unwrap(), Stand::Resting) {
             break;
         }
     }
 
     assert_eq!(missing, FILES);
     assert!(runs > 1, "{runs}");
+    stack.advance(HOUR);
+    let stand = store.stand_of_walk().await.unwrap();
+    assert!(matches!(stand, Stand::After(None)), "{stand:?}");
 }

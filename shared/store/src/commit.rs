@@ -21,6 +21,9 @@ use crate::work;
 /// How often a commit looks again after losing a race for a name or a file.
 const TRIES: u32 = 16;
 
+/// Which write of a commit claims the name, where the file is new.
+const PLACE: usize = 1;
+
 /// What is to be committed.
 #[derive(Debug)]
 struct Plan {
@@ -44,7 +47,8 @@ impl Store {
         origin: Origin,
     ) -> Result<File> {
         let folder = self.make_folders(workspace, &upload.intent.folder).await?;
-        for lost in 0..TRIES {
+        let mut lost = 0;
+        for _ in 0..TRIES {
             let now = self.clock.now();
             let plan = match self.target(workspace, folder, upload, lost).await {
                 Ok(Target::New(name)) => {
@@ -67,7 +71,7 @@ impl Store {
                     return self.committed_before(workspace, upload).await;
                 }
                 // The name, the file or the folder changed since it was looked at: look again.
-                Err(Rejected::Conditions(_)) => {}
+                Err(rejected @ Rejected::Conditions(_)) => lost += u32::from(rejected.at(PLACE)),
                 Err(Rejected::Error(error)) => return Err(error),
             }
         }

@@ -170,16 +170,24 @@ impl Store {
         on_taken: OnTaken,
         still: impl Fn(&File) -> Result<()>,
     ) -> Result<File> {
-        for lost in 0..TRIES {
+        let mut found: Option<FileName> = None;
+        let mut lost = 0;
+        for _ in 0..TRIES {
             let mut file = self.file(workspace, id).await?;
             still(&file)?;
             if file.state == State::Active {
                 return Ok(file);
             }
             if on_taken == OnTaken::Rename {
+                // A try can also have failed because the file itself was changed.
+                if let Some(name) = &found {
+                    let taken = self.name(workspace, file.folder, name).await?.is_some();
+                    lost += u32::from(taken);
+                }
                 file.name = self
                     .next_free_name(workspace, file.folder, &file.name, lost)
                     .await?;
+                found = Some(file.name.clone());
             }
             file.state = State::Active;
             let now = self.clock.now();

@@ -6,7 +6,7 @@
 
 use domain::file::{Failure, Status, Version};
 use domain::{Error, FileId, Result, Sha256, WorkspaceId};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
@@ -21,6 +21,10 @@ use crate::upload::read_version;
 /// Age from which a version must have its bytes. They are there before it is, so this only keeps
 /// the walk away from what is just being made.
 const VERSION_AGE: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long after a walk the next one begins: every version is asked for in S3, which must not cost
+/// what nobody uses.
+const REST: SignedDuration = SignedDuration::from_hours(1);
 
 /// A row that the walk looks at.
 #[derive(Clone, Debug)]
@@ -59,6 +63,17 @@ pub struct WalkedPage {
 struct PlaceItem {
     /// The key of the last row that was read; none at the beginning of a walk.
     last: Option<Key>,
+    /// When the last walk came to its end, where none has begun since.
+    ended_at: Option<Timestamp>,
+}
+
+/// Where the walk stands.
+#[derive(Debug)]
+pub enum Stand {
+    /// It has come to its end, and the next one is not yet to begin.
+    Resting,
+    /// It goes on from behind this row; from the beginning where there is none.
+    After(Option<Key>),
 }
 
 impl Store {
@@ -155,18 +170,31 @@ impl Store {
         }
     }
 
-    /// Returns the key of the last row that the walk has read; none at the beginning.
-    pub async fn walked_to(&self) -> Result<Option<Key>> {
+    /// Returns where the walk stands.
+    pub async fn stand_of_walk(&self) -> Result<Stand> {
         let item: Option<PlaceItem> = self.table.get(Key::reconciler_of_rows()).await?;
-        Ok(item.and_then(|item| item.last))
+        let Some(PlaceItem { last, ended_at }) = item else {
+            return Ok(Stand::After(None));
+        };
+        let now = self.clock.now();
+        let rests = ended_at.is_some_and(|ended| now.duration_since(ended) < REST);
+        Ok(if rests {
+            Stand::Resting
+        } else {
+            Stand::After(last)
+        })
     }
 
     /// Notes the key of the last row that the walk has read. Where two walk at once, the last note
     /// stands: some rows are looked at twice, and none is left out for longer than a walk.
     pub async fn note_walked_to(&self, last: Option<Key>) -> Result<()> {
+        let place = PlaceItem {
+            ended_at: last.is_none().then(|| self.clock.now()),
+            last,
+        };
         let write = Write::Put {
             condition: None,
-            row: to_row(Key::reconciler_of_rows(), &PlaceItem { last })?,
+            row: to_row(Key::reconciler_of_rows(), &place)?,
         };
         self.table
             .transact(vec![write])
