@@ -281,6 +281,7 @@ async fn what_was_read_of_bytes_without_a_text_is_forgotten_too_once_no_version_
         for is_half_forgotten in [false, true] {
             keep(store, ContentItem::new(reading.clone(), Facts::default())).await;
             change(store, Expression::new("ADD refs :one").number(":one", 1)).await;
+            stack.advance(HOURS);
             assert_eq!(sweep::run(&state(&stack)).await.orphans_removed, 0);
             assert!(is_known(store).await, "a version has these bytes");
 
@@ -289,6 +290,7 @@ async fn what_was_read_of_bytes_without_a_text_is_forgotten_too_once_no_version_
                 let mark = Expression::new("SET being_forgotten = :yes").flag(":yes", true);
                 change(store, mark).await;
             }
+            stack.advance(HOURS);
             let report = sweep::run(&state(&stack)).await;
 
             assert_eq!((report.orphans_removed, report.errors), (1, 0));
