@@ -35,7 +35,7 @@ async fn finish(state: &State, workspace: &WorkspaceId, blob: BlobRef) -> Result
         return Ok(());
     }
     let finished = store
-        .finish_upload(workspace, &upload, Vec::new(), extract::media::accept)
+        .finish_upload(workspace, &upload, Vec::new(), media::accept)
         .await;
     match finished {
         Ok(file) => {

@@ -149,7 +149,7 @@ async fn import(
         });
     }
     let first = store.blobs.read_head(from, HEAD_BYTES).await?;
-    let content_type = extract::media::accept(&first, name.as_str(), head.content_type.as_deref())?;
+    let content_type = media::accept(&first, name.as_str(), head.content_type.as_deref())?;
     let beginning = Beginning {
         intent: Intent {
             name,

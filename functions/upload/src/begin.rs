@@ -19,7 +19,6 @@ use utoipa::ToSchema;
 
 use crate::{State, parts};
 use api::intent::Words;
-use extract::media;
 
 /// Longest media type: RFC 6838 allows 127 characters on each side of the slash.
 const MAX_CONTENT_TYPE_BYTES: usize = 255;

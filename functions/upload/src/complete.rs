@@ -87,7 +87,7 @@ async fn finish(
         UploadState::Aborted { refused } => return Err(store::commit::aborted(refused)),
         UploadState::Open => {
             store
-                .finish_upload(workspace, &upload, given, extract::media::accept)
+                .finish_upload(workspace, &upload, given, media::accept)
                 .await?
         }
     };

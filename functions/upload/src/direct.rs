@@ -15,7 +15,6 @@ use domain::file::{Origin, Writer};
 use domain::principal::Role;
 use domain::upload::{Plan, SESSION_LIFETIME};
 use domain::{Error, Sha256};
-use extract::media;
 use store::direct::Stored;
 use store::upload::Beginning;
 

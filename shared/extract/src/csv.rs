@@ -7,7 +7,6 @@ use csv::{ReaderBuilder, StringRecord};
 use crate::extraction::Extraction;
 use crate::facts::{TableBuilder, number_style};
 use crate::limits::Limits;
-use crate::media;
 use crate::plain::decode;
 use crate::tidy::tidy;
 

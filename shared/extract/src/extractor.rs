@@ -12,7 +12,6 @@ use crate::child::{ARGUMENT, Answer, Request, crashed, out_of_memory};
 use crate::extraction::Extraction;
 use crate::failure::{Code, Failure};
 use crate::limits::Limits;
-use crate::media;
 
 /// Most bytes of the child's complaints that are looked at.
 const MOST_ERROR_BYTES: u64 = 16 * 1024;

@@ -1,9 +1,9 @@
 //! Bytes in, text and facts out.
 //!
-//! [`media::sniff`] says what a file is from its first bytes. [`Extractor`] reads a file's text in a
-//! child process of its own, under limits of time and memory, because a parser that meets hostile
-//! bytes may loop, allocate without end or abort. [`facts::facts`] finds the document's date, amount,
-//! quantities and language in that text; it is deterministic, and no model takes part.
+//! [`Extractor`] reads a file's text in a child process of its own, under limits of time and memory,
+//! because a parser that meets hostile bytes may loop, allocate without end or abort. What the bytes
+//! are, [`media`] has said. [`facts::facts`] finds the document's date, amount, quantities and
+//! language in that text; it is deterministic, and no model takes part.
 //!
 //! A program that extracts must call [`child::run_if_child`] as the first thing in `main`, before it
 //! starts a runtime or a client: the child is that same program, started again.
@@ -21,7 +21,6 @@ mod failure;
 mod html;
 mod limits;
 mod markdown;
-pub mod media;
 mod pdf;
 mod plain;
 mod reader;

@@ -43,8 +43,8 @@ pub(crate) fn decode(bytes: &[u8]) -> String {
 }
 
 fn utf16_without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
-    let head = &bytes[..bytes.len().min(crate::media::HEAD_BYTES)];
-    if !crate::media::is_utf16_without_mark(head) {
+    let head = &bytes[..bytes.len().min(media::HEAD_BYTES)];
+    if !media::is_utf16_without_mark(head) {
         return None;
     }
     Some(if head.first() == Some(&0) {

@@ -8,7 +8,7 @@ use crate::child::out_of_memory;
 use crate::extraction::Extraction;
 use crate::failure::{Code, Failure};
 use crate::limits::Limits;
-use crate::{csv, docx, html, markdown, media, pdf, plain, sheet};
+use crate::{csv, docx, html, markdown, pdf, plain, sheet};
 
 /// The name of the stream in which Office keeps a document with a password, in UTF-16.
 /// Source: MS-OFFCRYPTO 2.3.

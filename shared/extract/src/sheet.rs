@@ -18,7 +18,6 @@ use crate::extraction::Extraction;
 use crate::facts::{Style, Table, TableBuilder};
 use crate::failure::Failure;
 use crate::limits::Limits;
-use crate::media;
 use crate::tidy::tidy;
 
 const WHAT: &str = "spreadsheet";

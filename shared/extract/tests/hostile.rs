@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use extract::{Code, Extraction, Extractor, Failure, Limits, Outcome, media};
+use extract::{Code, Extraction, Extractor, Failure, Limits, Outcome};
 use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use domain::facts::{Money, Quantity};
-use extract::{Extraction, Extractor, Limits, Outcome, facts, media};
+use extract::{Extraction, Extractor, Limits, Outcome, facts};
 use jiff::civil::Date;
 use serde::Deserialize;
 

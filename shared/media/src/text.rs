@@ -35,7 +35,7 @@ pub(super) fn is_text(head: &[u8]) -> bool {
 
 /// Whether bytes are UTF-16 without a byte order mark: text in a Latin script has a zero in nearly
 /// every other byte, and the byte beside it is no control character.
-pub(crate) fn is_utf16_without_mark(head: &[u8]) -> bool {
+pub fn is_utf16_without_mark(head: &[u8]) -> bool {
     let (pairs, _) = head.as_chunks::<2>();
     let big = pairs.iter().filter(|pair| pair[0] == 0).count();
     let little = pairs.iter().filter(|pair| pair[1] == 0).count();

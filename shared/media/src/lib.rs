@@ -3,18 +3,19 @@
 //! Bytes decide between families (a ZIP container, text, a photo). A hint only ever chooses within a
 //! family: a name ending in `.csv` makes text a CSV, but never makes a program a CSV.
 
+#![warn(missing_docs)]
+
 mod accept;
 mod container;
 mod names;
 mod text;
 
 pub use accept::{accept, accept_declared};
-pub(crate) use text::is_utf16_without_mark;
-
 pub use names::{
     CSV, DOC, DOCX, EMAIL, HTML, JSON, MARKDOWN, OCTET_STREAM, ODP, ODS, ODT, OLE, PDF, PPT, PPTX,
     TEXT, TSV, XLS, XLSB, XLSM, XLSX, XML, YAML, ZIP,
 };
+pub use text::is_utf16_without_mark;
 
 /// How many first bytes [`sniff`] wants to see; fewer will do, more change nothing.
 pub const HEAD_BYTES: usize = 8 * 1024;
