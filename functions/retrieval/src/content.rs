@@ -33,7 +33,7 @@ use crate::{State, answer};
     responses(
         (status = 302, description = "To the content", headers(("Location" = String, description = "The signed URL"))),
         (status = 404, description = "No such file or version"),
-        (status = 409, description = "not_verified: the bytes are not checked yet, or are not those that were promised; quarantined: they are held back"),
+        (status = 409, description = "not_verified: the bytes are not checked yet, or are not those that were promised; quarantined: they are held back; bytes_missing: they are no longer in store"),
         (status = 410, description = "It has expired or was deleted"),
     )
 )]
@@ -60,6 +60,7 @@ pub async fn fetch(
         failure,
     } = asked_for(store, workspace, &file, version).await?;
     check_readable(&file, number, &content, failure.as_ref())?;
+    check_present(failure.as_ref())?;
     let now = store.clock.now();
     let lifetime = within(lifetime, file.id, file.expires_at, now)?;
     let delivery = delivery(&file.name, &content.content_type, disposition, lifetime);
@@ -109,6 +110,20 @@ async fn asked_for(
         content: version.content,
         failure: version.failure,
     })
+}
+
+/// Checks that the bytes of a version are not known to be missing: a URL would lead nowhere.
+///
+/// # Errors
+/// `Conflict` with what to do.
+fn check_present(failure: Option<&Failure>) -> domain::Result<()> {
+    match failure {
+        Some(failure) if failure.is_of_missing_bytes() => Err(Error::Conflict {
+            code: "bytes_missing",
+            detail: failure.detail.clone(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Checks that the bytes of a version may be read. `failure` is why the pipeline could not.

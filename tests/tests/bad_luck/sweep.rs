@@ -247,6 +247,11 @@ async fn versions_whose_bytes_are_missing_are_failed_and_listed_and_can_be_mende
     assert_eq!(failed["status"], "failed");
     assert_eq!(failed["failure"]["stage"], "storage");
     assert_eq!(failed["failure"]["code"], "missing");
+    let content = format!("/v1/files/{}/content", id(&current));
+    assert_eq!(
+        client.get(&content).await.expect(409).code(),
+        "bytes_missing"
+    );
     let unharmed = client.file(&id(&replaced)).await;
     assert_eq!(unharmed["status"], "completed", "{unharmed}");
     let failures = client.get("/v1/failures").await.expect(200).json();
@@ -265,6 +270,7 @@ async fn versions_whose_bytes_are_missing_are_failed_and_listed_and_can_be_mende
         finished(&client, &id(&current)).await["status"],
         "completed"
     );
+    client.get(&content).await.expect(302);
     let failures = client.get("/v1/failures").await.expect(200).json();
     assert_eq!(failures["items"].as_array().unwrap().len(), 1);
     assert_eq!(sheaf.sweep().await.missing, 0);
