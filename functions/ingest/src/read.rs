@@ -282,7 +282,7 @@ fn mismatch(version: &Version, sha256: Sha256, size_bytes: u64) -> Option<Failur
 fn bytes_missing() -> Failure {
     Failure {
         stage: "verify".to_owned(),
-        code: "bytes_missing".to_owned(),
+        code: Failure::BYTES_MISSING.to_owned(),
         detail: "the bytes of this version are not in store: upload the file again".to_owned(),
     }
 }

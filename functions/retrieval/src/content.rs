@@ -59,8 +59,8 @@ pub async fn fetch(
         content,
         failure,
     } = asked_for(store, workspace, &file, version).await?;
-    check_readable(&file, number, &content, failure.as_ref())?;
     check_present(failure.as_ref())?;
+    check_readable(&file, number, &content, failure.as_ref())?;
     let now = store.clock.now();
     let lifetime = within(lifetime, file.id, file.expires_at, now)?;
     let delivery = delivery(&file.name, &content.content_type, disposition, lifetime);
@@ -119,7 +119,7 @@ async fn asked_for(
 fn check_present(failure: Option<&Failure>) -> domain::Result<()> {
     match failure {
         Some(failure) if failure.is_of_missing_bytes() => Err(Error::Conflict {
-            code: "bytes_missing",
+            code: Failure::BYTES_MISSING,
             detail: failure.detail.clone(),
         }),
         _ => Ok(()),

@@ -123,9 +123,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Says whether the bytes were not there, when they were to be read or when they were looked for.
+    /// The code when the bytes were not there, whether they were to be read or were looked for.
+    pub const BYTES_MISSING: &str = "bytes_missing";
+
+    /// Says whether the bytes were not there.
     pub fn is_of_missing_bytes(&self) -> bool {
-        matches!(self.code.as_str(), "bytes_missing" | "missing")
+        self.code == Self::BYTES_MISSING
     }
 }
 

@@ -206,7 +206,7 @@ impl Store {
 fn missing() -> Failure {
     Failure {
         stage: "storage".to_owned(),
-        code: "missing".to_owned(),
+        code: Failure::BYTES_MISSING.to_owned(),
         detail: "the bytes of this version are no longer in store: upload the file again, or \
                  redrive this once they are restored"
             .to_owned(),

@@ -246,7 +246,7 @@ async fn versions_whose_bytes_are_missing_are_failed_and_listed_and_can_be_mende
     let failed = client.file(&id(&current)).await;
     assert_eq!(failed["status"], "failed");
     assert_eq!(failed["failure"]["stage"], "storage");
-    assert_eq!(failed["failure"]["code"], "missing");
+    assert_eq!(failed["failure"]["code"], "bytes_missing");
     let content = format!("/v1/files/{}/content", id(&current));
     assert_eq!(
         client.get(&content).await.expect(409).code(),
