@@ -93,9 +93,12 @@ def timed(what: str) -> Iterator[None]:
 
 def build(profile: str) -> None:
     """Builds the functions for this machine, on which ministack runs them."""
-    packages = [argument for function in sorted(source.functions()) for argument in ("-p", function)]
-    command = ["cargo", "build", "--locked", "--profile", profile, *packages, "--bins"]
-    subprocess.run(command, cwd=sam.ROOT, check=True)
+    if profile == "dev":
+        # With the tests beside them they have the same features, so that what `cargo test` built is used.
+        which = ["--workspace", "--bins", "--tests"]
+    else:
+        which = [*(argument for function in sorted(source.functions()) for argument in ("-p", function)), "--bins"]
+    subprocess.run(["cargo", "build", "--locked", "--profile", profile, *which], cwd=sam.ROOT, check=True)
 
 
 def built(profile: str) -> dict[str, Path]:
@@ -227,7 +230,7 @@ def main() -> int:
         at = arguments.index("--")
         arguments, command = arguments[:at], arguments[at + 1 :]
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--profile", default="quick", help="cargo profile of the functions")
+    parser.add_argument("--profile", default="dev", help="cargo profile of the functions")
     parser.add_argument("--built", action="store_true", help="deploy what is built already")
     parser.add_argument("--keep-logs", type=Path, help="where ministack's log, with the functions', is kept")
     options = parser.parse_args(arguments)
