@@ -162,6 +162,9 @@ fn rule(kind: &ValidationErrorKind, value: &Value) -> String {
         Kind::MaxProperties { limit } => format!("must have at most {limit} fields"),
         Kind::Minimum { limit } => format!("must be at least {limit}"),
         Kind::Maximum { limit } => format!("must be at most {limit}"),
+        Kind::ExclusiveMinimum { limit } => format!("must be more than {limit}"),
+        Kind::ExclusiveMaximum { limit } => format!("must be less than {limit}"),
+        Kind::MultipleOf { multiple_of } => format!("must be a multiple of {multiple_of}"),
         Kind::UniqueItems => "must not have the same item twice".to_owned(),
         Kind::Format { format } if format == "date" => {
             "must be a date such as 2025-10-29".to_owned()
@@ -186,7 +189,11 @@ fn wanted(kind: &TypeKind) -> String {
     };
     match kind {
         TypeKind::Single(kind) => name(*kind).to_owned(),
-        TypeKind::Multiple(kinds) => kinds.iter().map(name).collect::<Vec<_>>().join(" or "),
+        TypeKind::Multiple(kinds) => {
+            let mut kinds: Vec<_> = kinds.iter().collect();
+            kinds.sort_by_key(|kind| *kind == JsonType::Null);
+            kinds.into_iter().map(name).collect::<Vec<_>>().join(" or ")
+        }
     }
 }
 
@@ -207,4 +214,82 @@ fn shortened(name: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(schema: Value, parameters: &Value) -> Vec<String> {
+        match Schema::new(schema).check(parameters) {
+            Ok(()) => Vec::new(),
+            Err(RenderError::InvalidParameters { errors }) => errors
+                .into_iter()
+                .map(|error| format!("{}: {}", error.pointer, error.detail))
+                .collect(),
+            Err(other) => vec![other.to_string()],
+        }
+    }
+
+    #[test]
+    fn no_file_is_read_for_a_reference() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("schema.json");
+        std::fs::write(&file, "true").unwrap();
+        let schema = json!({"$ref": format!("file://{}", file.display())});
+
+        let told = told(schema, &json!({}));
+
+        assert!(told[0].contains("its schema does not compile"), "{told:?}");
+    }
+
+    #[test]
+    fn what_is_behind_a_reference_is_told_with_what_it_is_for() {
+        let schema = json!({
+            "properties": {"a b/c": {"items": {"$ref": "#/$defs/some%20thing"}}},
+            "$defs": {"some thing": {"description": "How many.", "type": ["integer", "null"]}},
+        });
+
+        let told = told(schema, &json!({"a b/c": [1, "x"]}));
+
+        assert_eq!(
+            told,
+            ["/parameters/a b~1c/1: must be a whole number or null, not text: How many."]
+        );
+    }
+
+    #[test]
+    fn patterns_need_time_in_proportion_to_the_text() {
+        let schema = json!({"pattern": "^(a+)+$"});
+
+        let told = told(schema, &json!(format!("{}!", "a".repeat(50_000))));
+
+        assert_eq!(told, ["/parameters: is not written as it must be"]);
+    }
+
+    #[test]
+    fn names_are_checked_as_names() {
+        let schema =
+            json!({"propertyNames": {"description": "Upper case.", "pattern": "^[A-Z]+$"}});
+
+        let told = told(schema, &json!({"OK": 1, "no": 2}));
+
+        assert_eq!(
+            told,
+            ["/parameters/no: `no` can't be a name here: Upper case."]
+        );
+    }
+
+    #[test]
+    fn a_choice_that_fits_none_is_told_once() {
+        let schema = json!({"anyOf": [{"type": "string"}, {"minimum": 5}]});
+
+        assert_eq!(
+            told(schema.clone(), &json!(3)),
+            ["/parameters: breaks the rule `anyOf`"]
+        );
+        assert!(told(schema, &json!("three")).is_empty());
+    }
 }
