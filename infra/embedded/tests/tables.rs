@@ -5,7 +5,7 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use embedded::dynamodb::DynamoDb;
 use embedded::schema::{self, TABLE};
 
@@ -64,6 +64,28 @@ async fn of_racing_writes_under_a_condition_one_wins() {
         let refused = refused.unwrap_err().into_service_error();
         assert!(refused.is_conditional_check_failed_exception(), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn a_transaction_that_comes_again_is_checked_against_the_rows() {
+    let (_place, tables) = fresh().await;
+    let client = tables.client();
+    let write = Put::builder()
+        .table_name(TABLE)
+        .item("pk", AttributeValue::S("one".to_owned()))
+        .item("sk", AttributeValue::S("A".to_owned()))
+        .condition_expression("attribute_not_exists(pk)")
+        .build()
+        .unwrap();
+    let transaction = client
+        .transact_write_items()
+        .client_request_token("the-same")
+        .transact_items(TransactWriteItem::builder().put(write).build());
+
+    transaction.clone().send().await.unwrap();
+    let again = transaction.send().await.unwrap_err().into_service_error();
+
+    assert!(again.is_transaction_canceled_exception(), "{again}");
 }
 
 #[tokio::test]
