@@ -130,6 +130,13 @@ impl Failure {
     pub fn is_of_missing_bytes(&self) -> bool {
         self.code == Self::BYTES_MISSING
     }
+
+    /// Returns what is said of a file that fails like this after it had failed before: that its bytes are missing stays
+    /// true, whatever else fails.
+    #[must_use]
+    pub fn after(self, before: Option<Self>) -> Self {
+        before.filter(Self::is_of_missing_bytes).unwrap_or(self)
+    }
 }
 
 /// Where the bytes of a version are in S3.
@@ -293,5 +300,29 @@ pub fn gone(id: FileId, reason: &'static str) -> Error {
         kind: Kind::File,
         id: id.to_string(),
         reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(code: &str) -> Failure {
+        Failure {
+            stage: "storage".to_owned(),
+            code: code.to_owned(),
+            detail: String::new(),
+        }
+    }
+
+    #[test]
+    fn missing_bytes_stay_what_is_said_of_a_file_until_it_is_mended() {
+        let missing = || failure(Failure::BYTES_MISSING);
+        let gave_up = || failure("gave_up");
+
+        assert_eq!(gave_up().after(Some(missing())), missing());
+        assert_eq!(missing().after(Some(gave_up())), missing());
+        assert_eq!(gave_up().after(Some(failure("corrupt"))), gave_up());
+        assert_eq!(gave_up().after(None), gave_up());
     }
 }

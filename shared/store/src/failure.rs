@@ -110,7 +110,7 @@ impl Store {
                 }
                 if is_of_current(&work.task, &file) {
                     file.status = Status::Failed;
-                    file.failure = Some(failure);
+                    file.failure = Some(failure.after(file.failure.take()));
                     writes.push(change_file(workspace, &mut file, now)?);
                     let is_sorted = file.posted.is_some() || file.posting().is_some();
                     place = (is_sorted && read.is_some()).then(|| place_work(workspace, id));
