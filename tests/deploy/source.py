@@ -109,7 +109,7 @@ def queues_used(function: str) -> set[str]:
 
 
 def environment(function: str) -> set[str]:
-    """Returns the names of the settings a function reads from its environment."""
+    """Returns the names of the settings a function reads from its environment, but for those that Lambda makes."""
     text = source(function)
     names = set(SETTING.findall(text))
     for reader, settings in shared_settings().items():
@@ -118,7 +118,7 @@ def environment(function: str) -> set[str]:
     names |= {queue_settings()[queue] for queue in queues_used(function)}
     if "telemetry::init(" in text:
         names.add("RUST_LOG")
-    return names
+    return {name for name in names if not name.startswith("AWS_")}
 
 
 def permissions(function: str) -> dict[str, set[str]]:

@@ -80,8 +80,8 @@ impl State {
     ///
     /// # Errors
     /// `ConfigError` naming the setting that is missing or cannot be read.
-    pub async fn from_environment() -> Result<Self, ConfigError> {
-        let store = Store::from_environment(&Destination::ALL).await?;
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        let store = Store::from_environment(&Destination::ALL)?;
         Ok(Self::new(store))
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     runtime::telemetry::init("cleanup");
-    let state = &cleanup::State::from_environment().await?;
+    let state = &cleanup::State::from_environment()?;
     let handle = |event: LambdaEvent<Value>| async move {
         cleanup::handle(state, event.payload)
             .await

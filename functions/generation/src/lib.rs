@@ -31,8 +31,8 @@ impl State {
     ///
     /// # Errors
     /// `ConfigError` naming the setting that is missing or cannot be read.
-    pub async fn from_environment() -> Result<Self, ConfigError> {
-        let store = Store::from_environment(&[Destination::Ingest]).await?;
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        let store = Store::from_environment(&[Destination::Ingest])?;
         Ok(Self {
             authenticator: Authenticator::from_environment(store.clone())?,
             store,

@@ -6,6 +6,6 @@ use lambda_http::Error;
 async fn main() -> Result<(), Error> {
     runtime::telemetry::init("generation");
     let origins = api::settings::allowed_origins()?;
-    let state = generation::State::from_environment().await?;
+    let state = generation::State::from_environment()?;
     lambda_http::run(api::serve::around(generation::router(state), &origins)).await
 }

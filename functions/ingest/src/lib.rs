@@ -72,13 +72,13 @@ impl State {
     ///
     /// # Errors
     /// `ConfigError` naming the setting that is missing or cannot be read.
-    pub async fn from_environment() -> Result<Self, ConfigError> {
+    pub fn from_environment() -> Result<Self, ConfigError> {
         let program = std::env::current_exe().map_err(|error| ConfigError::Unreadable {
             name: "/proc/self/exe",
             meaning: "this program, to start again as the reader of files",
             reason: error.to_string(),
         })?;
-        let store = Store::from_environment(&[Destination::Ingest, Destination::Summarize]).await?;
+        let store = Store::from_environment(&[Destination::Ingest, Destination::Summarize])?;
         Ok(Self {
             scratch: empty_scratch()?,
             ..Self::new(store, Extractor::new(program, Limits::default()))

@@ -11,7 +11,7 @@ fn main() -> Result<(), Error> {
 #[tokio::main(flavor = "current_thread")]
 async fn serve() -> Result<(), Error> {
     runtime::telemetry::init("ingest");
-    let state = ingest::State::from_environment().await?;
+    let state = ingest::State::from_environment()?;
     let state = &state;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
         Ok::<_, Error>(ingest::handle(state, event.payload).await)

@@ -42,8 +42,8 @@ impl State {
     ///
     /// # Errors
     /// `ConfigError` naming the setting that is missing or cannot be read.
-    pub async fn from_environment() -> Result<Self, ConfigError> {
-        let store = Store::from_environment(&[Destination::Ingest, Destination::Summarize]).await?;
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        let store = Store::from_environment(&[Destination::Ingest, Destination::Summarize])?;
         Ok(Self {
             authenticator: Authenticator::from_environment(store.clone())?,
             store,

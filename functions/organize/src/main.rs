@@ -6,6 +6,6 @@ use lambda_http::Error;
 async fn main() -> Result<(), Error> {
     runtime::telemetry::init("organize");
     let origins = api::settings::allowed_origins()?;
-    let state = organize::State::from_environment().await?;
+    let state = organize::State::from_environment()?;
     lambda_http::run(api::serve::around(organize::router(state), &origins)).await
 }

@@ -6,6 +6,6 @@ use lambda_http::Error;
 async fn main() -> Result<(), Error> {
     runtime::telemetry::init("retrieval");
     let origins = api::settings::allowed_origins()?;
-    let state = retrieval::State::from_environment().await?;
+    let state = retrieval::State::from_environment()?;
     lambda_http::run(api::serve::around(retrieval::deployed(state), &origins)).await
 }

@@ -14,6 +14,7 @@ mod dossier;
 mod stop;
 mod version;
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,8 +61,10 @@ impl State {
         )?
         .unwrap_or_default();
         Ok(Self {
-            store: Store::from_environment(&[Destination::Summarize]).await?,
-            model: model.connect(runtime::aws::from_environment()).await,
+            store: Store::from_environment(&[Destination::Summarize])?,
+            model: model
+                .connect(ready(runtime::aws::from_environment()?))
+                .await,
         })
     }
 }

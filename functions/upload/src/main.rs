@@ -6,6 +6,6 @@ use lambda_http::Error;
 async fn main() -> Result<(), Error> {
     runtime::telemetry::init("upload");
     let origins = api::settings::allowed_origins()?;
-    let state = upload::State::from_environment().await?;
+    let state = upload::State::from_environment()?;
     lambda_http::run(api::serve::around(upload::router(state), &origins)).await
 }

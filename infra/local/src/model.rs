@@ -11,5 +11,5 @@ use ai::LanguageModel;
 /// What is wrong with the name.
 pub async fn connect(name: &str) -> Result<Arc<dyn LanguageModel>, String> {
     let config: ai::Config = name.parse().map_err(|error| format!("{name}: {error}"))?;
-    Ok(config.connect(runtime::aws::from_environment()).await)
+    Ok(config.connect(runtime::aws::from_anywhere()).await)
 }

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -12,6 +13,8 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::{
     HttpConnectorSettings, SharedHttpConnector, http_client_fn,
 };
+
+use crate::config::{self, ConfigError};
 
 /// How long a connection may take to be made, as in the SDK's own settings.
 const CONNECTING: Duration = Duration::from_millis(3100);
@@ -36,8 +39,30 @@ pub fn https() -> SharedHttpConnector {
     CONNECTOR.clone()
 }
 
-/// Reads region, credentials and endpoint from the environment, as the AWS SDK does.
-pub async fn from_environment() -> SdkConfig {
+/// Reads region, credentials and endpoint as Lambda gives them to a function: from the environment and nowhere else.
+///
+/// # Errors
+/// `ConfigError` without a region.
+pub fn from_environment() -> Result<SdkConfig, ConfigError> {
+    let region: String = config::required("AWS_REGION", "the AWS region of the table and bucket")?;
+    let endpoint: Option<String> = config::optional(
+        "AWS_ENDPOINT_URL",
+        "where AWS is, when it is somewhere else",
+    )?;
+    let mut settings = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region))
+        .http_client(http_client_fn(|_, _| https()))
+        .credentials_provider(SharedCredentialsProvider::new(
+            EnvironmentVariableCredentialsProvider::new(),
+        ));
+    settings.set_endpoint_url(endpoint);
+    Ok(settings.build())
+}
+
+/// Looks for region, credentials and endpoint wherever the AWS SDK and its command line do: environment, profiles,
+/// roles, containers, instances.
+pub async fn from_anywhere() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client_fn(|_, _| https()))
         .load()

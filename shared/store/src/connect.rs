@@ -39,7 +39,7 @@ impl Store {
     ///
     /// # Errors
     /// `ConfigError` naming the setting that is missing or cannot be read.
-    pub async fn from_environment(queues: &[Destination]) -> Result<Self, ConfigError> {
+    pub fn from_environment(queues: &[Destination]) -> Result<Self, ConfigError> {
         let table_name = config::required(
             "TABLE_NAME",
             "the DynamoDB table that template.yaml creates",
@@ -57,7 +57,7 @@ impl Store {
             files: config::optional("QUOTA_FILES", "files a new workspace may store")?
                 .unwrap_or(usual.files),
         };
-        let aws = runtime::aws::from_environment().await;
+        let aws = runtime::aws::from_environment()?;
         let sqs = aws_sdk_sqs::Client::new(&aws);
         Ok(Self {
             table: Table::new(aws_sdk_dynamodb::Client::new(&aws), table_name),
