@@ -11,6 +11,7 @@
 )]
 
 mod connections;
+mod upload_calls;
 
 use std::future::Future;
 use std::time::Instant;
@@ -18,6 +19,7 @@ use std::time::Instant;
 use futures::StreamExt as _;
 
 pub use connections::Connections;
+pub use upload_calls::UploadCalls;
 
 /// Connections at once, as the figures are stated.
 pub const AT_ONCE: usize = 16;

@@ -5,9 +5,10 @@
 
 Each process is started anew under one Lambda Runtime API, in turns: the release binaries as `template.yaml` deploys
 them, with the environment that the deployment gave them, and `peer.py` under AWS's runtime interface client. Taken are
-the CPU time (user and system) from exec to the first answer, for which no service is called; the resident memory then; and the
-resident memory after a real request: one with a token that reads or writes the table. A status other than the one
-expected ends the run. Runs inside `tests/deploy/deploy.py`, which deploys the template on ministack.
+the CPU time (user and system) from exec to the first answer, for which no service is called: to `/healthz`, or to an
+empty batch of a queue; the resident memory then; and, of the functions of the API, the resident memory after a real
+request: one with a token that reads or writes the table. An answer other than the one expected ends the run. `cleanup` is
+left out: its first answer is a whole sweep. Runs inside `tests/deploy/deploy.py`, which deploys the template on ministack.
 """
 
 import json
@@ -45,6 +46,9 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "python": {"method": "GET", "path": "/v1/files"},
 }
 
+# The functions behind queues.
+QUEUES = ("ingest", "summarize")
+
 # What a Sheaf function may take beside the Python one, and by itself. See README.md.
 MOST_CPU = 1 / 40
 MOST_MEMORY = 1 / 5
@@ -65,6 +69,11 @@ class RuntimeApi(ThreadingHTTPServer):
         self.answers: Queue[dict[str, Any]] = Queue()
         super().__init__(("127.0.0.1", 0), Invocations)
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # Processes are killed while they wait for their next event.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def address(self) -> str:
@@ -117,7 +126,7 @@ class Measured:
 
     cpu_ms: float
     resident_at_start: int
-    resident_after_request: int
+    resident_after_request: int | None
 
 
 def event(request: dict[str, Any], token: str) -> dict[str, Any]:
@@ -174,7 +183,7 @@ def resident(process: int) -> int:
 
 
 def measure(function: str, command: list[str], environment: dict[str, str], token: str) -> Measured:
-    """Starts a process, asks it twice, and stops it."""
+    """Starts a process, asks it once or twice, and stops it."""
     api = RuntimeApi()
     kept = {"PATH": os.environ["PATH"], "AWS_LAMBDA_RUNTIME_API": api.address}
     process = subprocess.Popen(command, env={**environment, **kept}, cwd=Path(__file__).parent, stderr=subprocess.PIPE)
@@ -182,6 +191,9 @@ def measure(function: str, command: list[str], environment: dict[str, str], toke
     logged: list[bytes] = []
     threading.Thread(target=lambda: logged.extend(process.stderr), daemon=True).start()
     try:
+        if function in QUEUES:
+            hand_empty_batch(api)
+            return Measured(cpu_ms(process.pid), resident(process.pid), None)
         # Only retrieval has the route; the others answer that they do not.
         ask(api, HEALTH, token, 200, 404)
         cpu, at_start = cpu_ms(process.pid), resident(process.pid)
@@ -204,6 +216,13 @@ def ask(api: RuntimeApi, request: dict[str, Any], token: str, *statuses: int) ->
         raise RuntimeError(f"{request['path']} answered {answer}")
 
 
+def hand_empty_batch(api: RuntimeApi) -> None:
+    api.events.put({"Records": []})
+    answer = api.answers.get(timeout=60)
+    if answer != {"batchItemFailures": []}:
+        raise RuntimeError(f"an empty batch was answered by {answer}")
+
+
 def main() -> int:
     stack = json.loads(os.environ["SHEAF_DEPLOYED"])
     token = os.environ["SHEAF_TOKEN"]
@@ -224,7 +243,7 @@ def main() -> int:
     }
     runs: dict[str, tuple[list[str], dict[str, str]]] = {}
     environment: dict[str, str] = {}
-    for function in sys.argv[1:] or [name for name in REQUESTS if name != "python"]:
+    for function in sys.argv[1:] or [*(name for name in REQUESTS if name != "python"), *QUEUES]:
         described = deployed.get_function_configuration(FunctionName=stack["functions"][function])
         environment = {**common, **described["Environment"]["Variables"]}
         runs[function] = ([str(binaries / function)], environment)
@@ -255,20 +274,25 @@ def tell(measured: dict[str, list[Measured]], sizes: dict[str, int]) -> int:
         print(
             f"{function:12}{statistics.median(cpus):>13.1f} ms ({min(cpus):.1f} to {max(cpus):.1f})".ljust(44)
             + f"{median(function, 'resident_at_start') / mebibyte:>12.1f} MiB"
-            + f"{median(function, 'resident_after_request') / mebibyte:>13.1f} MiB"
+            + ("" if function in QUEUES else f"{median(function, 'resident_after_request') / mebibyte:>13.1f} MiB")
         )
     print("binaries: " + ", ".join(f"{name} {size / mebibyte:.1f} MiB" for name, size in sizes.items()))
 
     ours = [function for function in measured if function != "python"]
+    api = [function for function in ours if function not in QUEUES]
     cpu = max(median(one, "cpu_ms") for one in ours) / median("python", "cpu_ms")
     memory = max(median(one, "resident_at_start") for one in ours) / median("python", "resident_at_start")
-    held = max(median(one, "resident_after_request") for one in ours)
     results = [
         (f"CPU time is 1/{1 / cpu:.0f} of Python's at most", cpu <= MOST_CPU, "1/40"),
         (f"memory is 1/{1 / memory:.1f} of Python's at most", memory <= MOST_MEMORY, "1/5"),
-        (f"{held / mebibyte:.1f} MiB at most after a request", held <= MOST_RESIDENT_BYTES, "20 MiB"),
-        (f"the largest binary has {max(sizes.values()) / mebibyte:.1f} MiB", max(sizes.values()) <= MOST_BINARY_BYTES, "20 MiB"),
     ]
+    if api:
+        held = max(median(one, "resident_after_request") for one in api)
+        largest = max(sizes[one] for one in api)
+        results += [
+            (f"{held / mebibyte:.1f} MiB at most after a request", held <= MOST_RESIDENT_BYTES, "20 MiB"),
+            (f"the largest binary of the API has {largest / mebibyte:.1f} MiB", largest <= MOST_BINARY_BYTES, "20 MiB"),
+        ]
     for text, holds, wanted in results:
         print(f"{'reached' if holds else 'MISSED '}  {text} (wanted: {wanted})")
     return 0 if all(holds for _, holds, _ in results) else 1

@@ -11,21 +11,16 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
-use benches::{AT_ONCE, Connections, Rounds, profile, rate};
+use aws_sdk_dynamodb::types::AttributeValue;
+use benches::{AT_ONCE, Connections, Rounds, UploadCalls, profile, rate};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use testkit::{Options, Sheaf};
-use uuid::Uuid;
 
 const ROUNDS: usize = 7;
 const READS: usize = 1_000;
 const UPLOADS: usize = 200;
 const UPLOAD_BYTES: usize = 64 * 1024;
-
-/// Rows of the two transactions of an upload: begin, and commit.
-const BEGIN_ROWS: usize = 3;
-const COMMIT_ROWS: usize = 5;
 
 #[tokio::main]
 async fn main() {
@@ -33,20 +28,33 @@ async fn main() {
         "{AT_ONCE} connections, {ROUNDS} rounds in turns, {}",
         profile()
     );
-    let sheaf = Sheaf::start().await;
-    let connections = Connections::like(&sheaf.admin()).await;
-    reads(&sheaf, &connections).await;
-    uploads("64 KiB upload, read meanwhile", &sheaf, &connections).await;
-    sheaf.server.stop().await;
-
-    let sheaf = Sheaf::start_with(Options {
+    let idle = Sheaf::start_with(Options {
         works: false,
         ..Options::default()
     })
     .await;
+    // While nobody works on it, all that an upload wrote is still there.
+    let calls = UploadCalls::of_an_upload(&idle, upload_body()).await;
+
+    let sheaf = Sheaf::start().await;
     let connections = Connections::like(&sheaf.admin()).await;
-    uploads("64 KiB upload by itself", &sheaf, &connections).await;
+    reads(&sheaf, &connections).await;
+    uploads(
+        "64 KiB upload, read meanwhile",
+        &sheaf,
+        &connections,
+        &calls,
+    )
+    .await;
     sheaf.server.stop().await;
+
+    let connections = Connections::like(&idle.admin()).await;
+    uploads("64 KiB upload by itself", &idle, &connections, &calls).await;
+    idle.server.stop().await;
+}
+
+fn upload_body() -> Bytes {
+    Bytes::from(vec![b'x'; UPLOAD_BYTES])
 }
 
 async fn reads(sheaf: &Sheaf, connections: &Connections) {
@@ -91,12 +99,12 @@ async fn reads(sheaf: &Sheaf, connections: &Connections) {
 }
 
 /// Measures uploads, of which some may be read by the document pipeline at the same time.
-async fn uploads(what: &str, sheaf: &Sheaf, connections: &Connections) {
-    let bytes = Bytes::from(vec![b'x'; UPLOAD_BYTES]);
+async fn uploads(what: &str, sheaf: &Sheaf, connections: &Connections, calls: &UploadCalls) {
+    let bytes = upload_body();
     let (mut ceiling, mut ours, mut share) =
         (Rounds::default(), Rounds::default(), Rounds::default());
     for round in 0..ROUNDS {
-        let straight = rate(UPLOADS, |_| straight(sheaf, &bytes)).await;
+        let straight = rate(UPLOADS, |_| calls.make(sheaf, &bytes)).await;
         let through = rate(UPLOADS, |number| {
             let path = format!("/v1/files?name=u-{round}-{number}.bin");
             let bytes = bytes.clone();
@@ -118,52 +126,4 @@ async fn uploads(what: &str, sheaf: &Sheaf, connections: &Connections) {
     ceiling.tell(&format!("{what}: one PUT and two transactions"), "/s");
     ours.tell(&format!("{what}: POST /v1/files"), "/s");
     share.tell(&format!("{what}: share of the ceiling"), "%");
-}
-
-/// The calls of an upload, made straight: begin, PUT, commit.
-async fn straight(sheaf: &Sheaf, bytes: &[u8]) {
-    let store = sheaf.store();
-    transact(sheaf, BEGIN_ROWS).await;
-    store
-        .blobs
-        .client()
-        .put_object()
-        .bucket(store.blobs.bucket())
-        .key(format!("blobs/bench/{}", Uuid::new_v4()))
-        .if_none_match("*")
-        .body(bytes.to_vec().into())
-        .send()
-        .await
-        .expect("PutObject");
-    transact(sheaf, COMMIT_ROWS).await;
-}
-
-async fn transact(sheaf: &Sheaf, rows: usize) {
-    let table = &sheaf.store().table;
-    let writes = (0..rows)
-        .map(|_| {
-            let row = HashMap::from([
-                (
-                    "pk".to_owned(),
-                    AttributeValue::S(Uuid::new_v4().to_string()),
-                ),
-                ("sk".to_owned(), AttributeValue::S("A".to_owned())),
-                ("payload".to_owned(), AttributeValue::S("x".repeat(600))),
-            ]);
-            let put = Put::builder()
-                .table_name(table.name())
-                .set_item(Some(row))
-                .condition_expression("attribute_not_exists(pk)")
-                .build()
-                .expect("a write");
-            TransactWriteItem::builder().put(put).build()
-        })
-        .collect();
-    table
-        .client()
-        .transact_write_items()
-        .set_transact_items(Some(writes))
-        .send()
-        .await
-        .expect("TransactWriteItems");
 }

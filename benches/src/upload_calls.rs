@@ -1,0 +1,188 @@
+//! The calls of `POST /v1/files`, made straight through the SDK: its first transaction, its PUT, its second transaction,
+//! with the rows, expressions and conditions of an upload that was made.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use bytes::Bytes;
+use testkit::Sheaf;
+use uuid::Uuid;
+
+type Row = HashMap<String, AttributeValue>;
+
+/// The rows that an upload wrote, to write others like them.
+#[derive(Debug)]
+pub struct UploadCalls {
+    quota: Row,
+    session: Row,
+    blob: Row,
+    name: Row,
+    file: Row,
+    version: Row,
+    work: Row,
+}
+
+impl UploadCalls {
+    /// Uploads a file and takes the rows that this wrote. The work they ask for must stay undone.
+    ///
+    /// # Panics
+    /// When a row is not there.
+    pub async fn of_an_upload(sheaf: &Sheaf, bytes: Bytes) -> Self {
+        sheaf.admin().put("name=template.bin", bytes).await;
+        let table = &sheaf.store().table;
+        let scan = table.client().scan().table_name(table.name());
+        let rows = scan.send().await.expect("Scan").items.expect("rows");
+        let with = |attribute: &str| {
+            let row = rows.iter().find(|row| row.contains_key(attribute));
+            row.unwrap_or_else(|| panic!("no row with {attribute}"))
+                .clone()
+        };
+        let work = with("job");
+        let mut session = with("phase");
+        // As it was while the upload was open.
+        session.insert("phase".to_owned(), text("open"));
+        for due in ["due_pk", "due_sk"] {
+            session.insert(due.to_owned(), work[due].clone());
+        }
+        Self {
+            session,
+            work,
+            quota: with("available_bytes"),
+            blob: with("upload"),
+            name: with("file_id"),
+            file: with("pipeline_status"),
+            version: with("version_owner"),
+        }
+    }
+
+    /// Makes the calls of one upload.
+    ///
+    /// # Panics
+    /// When one of them fails.
+    pub async fn make(&self, sheaf: &Sheaf, bytes: &Bytes) {
+        let table = sheaf.store().table.name();
+        let session = in_partition_of(&self.session, &Uuid::new_v4());
+        let begin = vec![
+            self.reserve(table, bytes.len()),
+            create(table, session.clone()),
+            create(table, in_partition_of(&self.blob, &Uuid::new_v4())),
+        ];
+        transact(sheaf, begin).await;
+        put(sheaf, bytes).await;
+        let file = Uuid::new_v4();
+        let commit = vec![
+            close(table, &session),
+            self.claim_name(table),
+            create(table, in_partition_of(&self.file, &file)),
+            create(table, in_partition_of(&self.version, &file)),
+            self.ask(table),
+        ];
+        transact(sheaf, commit).await;
+    }
+
+    fn reserve(&self, table: &str, bytes: usize) -> TransactWriteItem {
+        updated(
+            update(table, &self.quota)
+                .condition_expression("available_bytes >= :bytes AND available_files >= :files")
+                .update_expression("SET available_bytes = available_bytes - :bytes, available_files = available_files - :files")
+                .expression_attribute_values(":bytes", AttributeValue::N(bytes.to_string()))
+                .expression_attribute_values(":files", AttributeValue::N("1".to_owned())),
+        )
+    }
+
+    fn claim_name(&self, table: &str) -> TransactWriteItem {
+        let mut row = self.name.clone();
+        row.insert("sk".to_owned(), text(&Uuid::new_v4().to_string()));
+        let put = Put::builder()
+            .table_name(table)
+            .set_item(Some(row))
+            .condition_expression("attribute_not_exists(pk) OR free_at_us <= :now")
+            .expression_attribute_values(":now", AttributeValue::N("0".to_owned()))
+            .build()
+            .expect("a write");
+        TransactWriteItem::builder().put(put).build()
+    }
+
+    fn ask(&self, table: &str) -> TransactWriteItem {
+        let row = in_partition_of(&self.work, &Uuid::new_v4());
+        updated(
+            update(table, &row)
+                .update_expression("SET job = :job, asked = :asked, due_pk = :due_pk, due_sk = :due_sk REMOVE resends, last_try")
+                .expression_attribute_values(":job", row["job"].clone())
+                .expression_attribute_values(":asked", row["asked"].clone())
+                .expression_attribute_values(":due_pk", row["due_pk"].clone())
+                .expression_attribute_values(":due_sk", row["due_sk"].clone()),
+        )
+    }
+}
+
+fn close(table: &str, session: &Row) -> TransactWriteItem {
+    updated(
+        update(table, session)
+            .condition_expression("phase = :open")
+            .update_expression("SET phase = :phase, upload_state = :upload_state, forget_at = :forget_at REMOVE due_pk, due_sk")
+            .expression_attribute_values(":open", text("open"))
+            .expression_attribute_values(":phase", text("committed"))
+            .expression_attribute_values(":upload_state", session["upload_state"].clone())
+            .expression_attribute_values(":forget_at", session["forget_at"].clone()),
+    )
+}
+
+fn create(table: &str, row: Row) -> TransactWriteItem {
+    let put = Put::builder()
+        .table_name(table)
+        .set_item(Some(row))
+        .condition_expression("attribute_not_exists(pk)")
+        .build()
+        .expect("a write");
+    TransactWriteItem::builder().put(put).build()
+}
+
+fn update(table: &str, row: &Row) -> UpdateBuilder {
+    Update::builder()
+        .table_name(table)
+        .key("pk", row["pk"].clone())
+        .key("sk", row["sk"].clone())
+}
+
+fn updated(update: UpdateBuilder) -> TransactWriteItem {
+    let update = update.build().expect("a write");
+    TransactWriteItem::builder().update(update).build()
+}
+
+async fn transact(sheaf: &Sheaf, writes: Vec<TransactWriteItem>) {
+    let client = sheaf.store().table.client();
+    let transaction = client
+        .transact_write_items()
+        .set_transact_items(Some(writes));
+    transaction.send().await.expect("TransactWriteItems");
+}
+
+async fn put(sheaf: &Sheaf, bytes: &Bytes) {
+    let blobs = &sheaf.store().blobs;
+    blobs
+        .client()
+        .put_object()
+        .bucket(blobs.bucket())
+        .key(format!("blobs/bench/{}", Uuid::new_v4()))
+        .if_none_match("*")
+        .content_type("application/octet-stream")
+        .body(bytes.clone().into())
+        .send()
+        .await
+        .expect("PutObject");
+}
+
+/// A row like another, under another id: what a partition is about stands last in its key.
+fn in_partition_of(row: &Row, id: &Uuid) -> Row {
+    let partition = row["pk"].as_s().expect("a key");
+    let (kind, _) = partition.rsplit_once('#').expect("a key with an id");
+    let mut row = row.clone();
+    row.insert("pk".to_owned(), text(&format!("{kind}#{id}")));
+    row
+}
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
