@@ -6,6 +6,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use bytes::Bytes;
+use domain::name::FileName;
+use domain::{BlobId, FileId, FolderId, UploadId, WorkId, WorkspaceId};
+use store::keys::Key;
 use testkit::Sheaf;
 use uuid::Uuid;
 
@@ -14,6 +17,7 @@ type Row = HashMap<String, AttributeValue>;
 /// The rows that an upload wrote, to write others like them.
 #[derive(Debug)]
 pub struct UploadCalls {
+    workspace: WorkspaceId,
     quota: Row,
     session: Row,
     blob: Row,
@@ -46,6 +50,7 @@ impl UploadCalls {
             session.insert(due.to_owned(), work[due].clone());
         }
         Self {
+            workspace: "acme".parse().expect("a workspace"),
             session,
             work,
             quota: with("available_bytes"),
@@ -62,20 +67,23 @@ impl UploadCalls {
     /// When one of them fails.
     pub async fn make(&self, sheaf: &Sheaf, bytes: &Bytes) {
         let table = sheaf.store().table.name();
-        let session = in_partition_of(&self.session, &Uuid::new_v4());
+        let workspace = &self.workspace;
+        let session = Key::upload(workspace, UploadId::new(Uuid::new_v4()));
+        let session = at(session, &self.session);
+        let blob = Key::blob(workspace, BlobId::new(Uuid::new_v4()));
         let begin = vec![
             self.reserve(table, bytes.len()),
             create(table, session.clone()),
-            create(table, in_partition_of(&self.blob, &Uuid::new_v4())),
+            create(table, at(blob, &self.blob)),
         ];
         transact(sheaf, begin).await;
         put(sheaf, bytes).await;
-        let file = Uuid::new_v4();
+        let file = FileId::new(Uuid::new_v4());
         let commit = vec![
             close(table, &session),
             self.claim_name(table),
-            create(table, in_partition_of(&self.file, &file)),
-            create(table, in_partition_of(&self.version, &file)),
+            create(table, at(Key::file(workspace, file), &self.file)),
+            create(table, at(Key::version(workspace, file, 1), &self.version)),
             self.ask(table),
         ];
         transact(sheaf, commit).await;
@@ -92,8 +100,11 @@ impl UploadCalls {
     }
 
     fn claim_name(&self, table: &str) -> TransactWriteItem {
-        let mut row = self.name.clone();
-        row.insert("sk".to_owned(), text(&Uuid::new_v4().to_string()));
+        let name: FileName = Uuid::new_v4().to_string().parse().expect("a name");
+        let row = at(
+            Key::name(&self.workspace, FolderId::ROOT, &name),
+            &self.name,
+        );
         let put = Put::builder()
             .table_name(table)
             .set_item(Some(row))
@@ -105,7 +116,10 @@ impl UploadCalls {
     }
 
     fn ask(&self, table: &str) -> TransactWriteItem {
-        let row = in_partition_of(&self.work, &Uuid::new_v4());
+        let row = at(
+            Key::work(&self.workspace, WorkId::new(Uuid::new_v4())),
+            &self.work,
+        );
         updated(
             update(table, &row)
                 .update_expression("SET job = :job, asked = :asked, due_pk = :due_pk, due_sk = :due_sk REMOVE resends, last_try")
@@ -174,12 +188,10 @@ async fn put(sheaf: &Sheaf, bytes: &Bytes) {
         .expect("PutObject");
 }
 
-/// A row like another, under another id: what a partition is about stands last in its key.
-fn in_partition_of(row: &Row, id: &Uuid) -> Row {
-    let partition = row["pk"].as_s().expect("a key");
-    let (kind, _) = partition.rsplit_once('#').expect("a key with an id");
+/// A row like another, under another key.
+fn at(key: Key, row: &Row) -> Row {
     let mut row = row.clone();
-    row.insert("pk".to_owned(), text(&format!("{kind}#{id}")));
+    row.extend(key.attributes());
     row
 }
 

@@ -9,12 +9,10 @@
     reason = "a bench prints its figures and ends at the first error"
 )]
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
 use benches::{AT_ONCE, Connections, Rounds, UploadCalls, profile, rate};
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use store::keys::Key;
 use testkit::{Options, Sheaf};
 
 const ROUNDS: usize = 7;
@@ -63,10 +61,8 @@ async fn reads(sheaf: &Sheaf, connections: &Connections) {
     let id = file["id"].as_str().expect("an id");
     let path = format!("/v1/files/{id}");
     let table = &sheaf.store().table;
-    let key = HashMap::from([
-        ("pk".to_owned(), AttributeValue::S(format!("W#acme#F#{id}"))),
-        ("sk".to_owned(), AttributeValue::S("A".to_owned())),
-    ]);
+    let workspace = "acme".parse().expect("a workspace");
+    let key = Key::file(&workspace, id.parse().expect("a file id")).attributes();
     let (mut ceiling, mut ours, mut share) =
         (Rounds::default(), Rounds::default(), Rounds::default());
     for _ in 0..ROUNDS {
