@@ -17,6 +17,7 @@ mod blobs;
 mod complete;
 mod content;
 mod copy;
+mod copy_part;
 mod delete;
 mod digest;
 mod fault;

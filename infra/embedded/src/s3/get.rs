@@ -23,19 +23,26 @@ const TRIES: usize = 8;
 
 /// What must hold of an object for it to be shown.
 #[derive(Clone, Default)]
-struct Condition {
-    matching: Option<ETagCondition>,
-    not_matching: Option<ETagCondition>,
-    modified_since: Option<dto::Timestamp>,
-    unmodified_since: Option<dto::Timestamp>,
+pub(super) struct Condition {
+    pub(super) matching: Option<ETagCondition>,
+    pub(super) not_matching: Option<ETagCondition>,
+    pub(super) modified_since: Option<dto::Timestamp>,
+    pub(super) unmodified_since: Option<dto::Timestamp>,
 }
 
 /// An object and the part of it asked for, the first bytes of which have been read.
-struct Opened {
+pub(super) struct Opened {
     object: Object,
-    range: Range<u64>,
+    pub(super) range: Range<u64>,
     first: Bytes,
     reader: Reader,
+}
+
+impl Opened {
+    /// The bytes asked for.
+    pub(super) fn content(self) -> StreamingBlob {
+        StreamingBlob::new(Content::new(self.first, self.reader))
+    }
 }
 
 pub(super) async fn get_object(
@@ -145,7 +152,7 @@ fn refuse_part_number(part_number: Option<i32>) -> S3Result<()> {
 }
 
 /// Finds an object and opens its bytes so that they stay until they are read. Blocks.
-fn open(
+pub(super) fn open(
     store: &Store,
     key: &str,
     condition: &Condition,

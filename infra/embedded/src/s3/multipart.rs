@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::digest::Algorithm;
 use super::fault::{Fault, Result};
 use super::headers::{self, given_about, given_checksums, refuse_client_keys, show_checksums};
-use super::receive::receive;
+use super::receive::{Received, receive};
 use super::store::Store;
 use super::uploads::{self, Part, Upload};
 
@@ -118,23 +118,7 @@ pub(super) async fn upload_part(
     )
     .await?;
 
-    let part = store.to_the_end({
-        let store = store.clone();
-        async move {
-            let (blob, digested) = store.blocking(|_| received.place()).await?;
-            let part = Part {
-                number,
-                blob,
-                size: digested.length,
-                md5: digested.md5,
-                checksums: digested.checksums,
-                modified_at: store.now(),
-            };
-            commit_part(&store, id, key, part.clone()).await?;
-            Ok(part)
-        }
-    });
-    let part = part.await?;
+    let part = keep_part(store, id, key, number, received).await?;
     let mut output = UploadPartOutput {
         e_tag: Some(headers::etag(&hex::encode(part.md5))),
         ..UploadPartOutput::default()
@@ -143,8 +127,36 @@ pub(super) async fn upload_part(
     Ok(S3Response::new(output))
 }
 
+/// Makes the bytes of a request a part of an upload.
+pub(super) async fn keep_part(
+    store: &Store,
+    id: String,
+    key: String,
+    number: u32,
+    received: Received,
+) -> S3Result<Part> {
+    store
+        .to_the_end({
+            let store = store.clone();
+            async move {
+                let (blob, digested) = store.blocking(|_| received.place()).await?;
+                let part = Part {
+                    number,
+                    blob,
+                    size: digested.length,
+                    md5: digested.md5,
+                    checksums: digested.checksums,
+                    modified_at: store.now(),
+                };
+                commit_part(&store, id, key, part.clone()).await?;
+                Ok(part)
+            }
+        })
+        .await
+}
+
 /// A composite is made of what the client said of each part, so each part must come with it.
-fn check_part_algorithm(upload: &Upload, promised: Option<Algorithm>) -> S3Result<()> {
+pub(super) fn check_part_algorithm(upload: &Upload, promised: Option<Algorithm>) -> S3Result<()> {
     let Some(expected) = upload.algorithm.filter(|_| upload.about.composite) else {
         return Ok(());
     };
@@ -178,7 +190,7 @@ async fn commit_part(store: &Store, id: String, key: String, part: Part) -> Resu
     }
 }
 
-fn part_number(number: i32) -> S3Result<u32> {
+pub(super) fn part_number(number: i32) -> S3Result<u32> {
     u32::try_from(number)
         .ok()
         .filter(|number| (1..=u32::from(MOST_PARTS)).contains(number))

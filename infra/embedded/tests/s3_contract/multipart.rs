@@ -443,3 +443,68 @@ async fn whole_checksum_of_parts_can_be_asked_for() {
     // The SDK checks the bytes against it.
     assert!(place.get("key").await == whole);
 }
+
+#[tokio::test]
+async fn parts_are_copied_from_objects_and_from_ranges_of_them() {
+    let place = Place::start().await;
+    let source = bytes(2 * PART + 1000);
+    place.put("source", source.clone()).await;
+    let upload = place.begin("key").await;
+    let copy = async |number: i32, range: Option<&str>| {
+        place
+            .client
+            .upload_part_copy()
+            .bucket(&place.bucket)
+            .key("key")
+            .upload_id(&upload)
+            .part_number(number)
+            .copy_source(format!("{}/source", place.bucket))
+            .set_copy_source_range(range.map(ToOwned::to_owned))
+            .send()
+            .await
+    };
+
+    let middle = format!("bytes=1000-{}", 1000 + PART - 1);
+    let range = copy(1, Some(&middle)).await.unwrap();
+    let whole = copy(2, None).await.unwrap();
+    let parts: Vec<CompletedPart> = (1..)
+        .zip([range, whole])
+        .map(|(number, copied)| {
+            let etag = copied.copy_part_result.unwrap().e_tag.unwrap();
+            CompletedPart::builder()
+                .part_number(number)
+                .e_tag(etag)
+                .build()
+        })
+        .collect();
+    place.complete("key", &upload, &parts).send().await.unwrap();
+
+    let expected = [&source[1000..1000 + PART], &source[..]].concat();
+    assert!(place.get("key").await == expected);
+    assert!(place.get("source").await == source);
+}
+
+#[tokio::test]
+async fn copying_a_part_from_what_is_not_there_is_refused() {
+    let place = Place::start().await;
+    place.put("source", bytes(100)).await;
+    let upload = place.begin("key").await;
+    let copy = async |from: &str, range: &str| {
+        let copied = place
+            .client
+            .upload_part_copy()
+            .bucket(&place.bucket)
+            .key("key")
+            .upload_id(&upload)
+            .part_number(1)
+            .copy_source(format!("{}/{from}", place.bucket))
+            .copy_source_range(range)
+            .send()
+            .await;
+        code(&copied.unwrap_err())
+    };
+
+    assert_eq!(copy("nothing", "bytes=0-9").await, "NoSuchKey");
+    assert_eq!(copy("source", "bytes=9-").await, "InvalidArgument");
+    assert_eq!(copy("source", "bytes=100-109").await, "InvalidRange");
+}
