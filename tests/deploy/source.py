@@ -12,7 +12,7 @@ SHARED = ROOT / "shared"
 # The function of what no route matches.
 OTHERWISE = "retrieval"
 
-VERBS = ("get", "post", "put", "patch", "delete", "head")
+VERBS = ("get", "post", "put", "patch", "delete", "head", "options")
 
 # Where a setting is read: `config::required("NAME", …)`, `config::optional::<u64>("NAME", …)`.
 SETTING = re.compile(r"config::(?:required|optional)(?:::<[^(]*>)?\(\s*\"([A-Z0-9_]+)\"")

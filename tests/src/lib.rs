@@ -9,6 +9,8 @@
     reason = "a test that cannot be set up fails, and says where"
 )]
 
+pub mod tus;
+
 use std::time::{Duration, Instant};
 
 use domain::principal::Role;

@@ -7,8 +7,9 @@
 //! # Permissions
 //! - table: read, scan, write
 //! - index due: read
-//! - objects blobs/: get, delete
+//! - objects blobs/: get, delete, abort
 //! - objects presigned/: get, delete, abort
+//! - objects staged/: delete
 //! - objects text/: delete
 //! - bucket: list, list-multiparts
 //! - queue access: receive

@@ -1,9 +1,10 @@
 //! The reconciler: objects in S3 that no row knows are removed, and versions whose object is missing
 //! are failed.
 //!
-//! It covers blobs, under both their prefixes, and texts: every blob older than an hour must have
-//! its row, every text that old must be of bytes that a version has, and every multipart upload
-//! older than eight days must have an open session. It walks over all objects, some pages a run, and
+//! It covers blobs, under both their prefixes, texts and staged bytes: every blob older than an hour
+//! must have its row, every text that old must be of bytes that a version has, staged bytes that old
+//! must be of an open upload that names them, and every multipart upload older than eight days must
+//! have an open session. It walks over all objects, some pages a run, and
 //! remembers where it stopped. Where forgetting some bytes stopped half-way, their text is still
 //! there, and the walk over texts finishes it.
 //!
@@ -14,11 +15,12 @@
 use std::time::Instant;
 
 use domain::file::BlobRef;
-use domain::{Result, WorkspaceId};
+use domain::{BlobId, Result, UploadId, WorkspaceId};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use store::blob::{
-    BLOBS_PREFIX, ListedMultipart, ListedObject, ObjectKey, PRESIGNED_PREFIX, TEXT_PREFIX,
+    BLOBS_PREFIX, ListedMultipart, ListedObject, ObjectKey, PRESIGNED_PREFIX, STAGED_PREFIX,
+    TEXT_PREFIX,
 };
 use store::forget::Text;
 use store::walk::{Stand, Walked};
@@ -65,6 +67,7 @@ async fn walk_objects(state: &State, until: Instant, report: &mut Report) -> Res
         let mut objects = page.objects;
         objects.retain(|object| is_older(object.written_at, OBJECT_AGE, now));
         remove_orphans(state, &objects, report).await?;
+        remove_staged(state, &objects, report).await?;
         forget_texts(state, &objects, report).await?;
         store.note_reconciled_to(looked_at.clone()).await?;
         if looked_at.is_none() {
@@ -141,7 +144,7 @@ async fn look_at(state: &State, row: &Walked) -> Result<Found> {
 }
 
 /// The prefixes of a walk, in its order.
-const PREFIXES: [&str; 3] = [BLOBS_PREFIX, PRESIGNED_PREFIX, TEXT_PREFIX];
+const PREFIXES: [&str; 4] = [BLOBS_PREFIX, PRESIGNED_PREFIX, STAGED_PREFIX, TEXT_PREFIX];
 
 /// The prefix a walk is in that has come to this key.
 fn prefix_at(looked_at: Option<&str>) -> &'static str {
@@ -175,6 +178,22 @@ async fn remove_orphans(
     Ok(())
 }
 
+/// Removes those of a page's staged bytes that no open upload names.
+async fn remove_staged(state: &State, objects: &[ListedObject], report: &mut Report) -> Result<()> {
+    let staged = objects
+        .iter()
+        .filter_map(|object| staged_at(&object.path))
+        .collect();
+    for (workspace, upload, id) in state.store.unneeded_staged(staged).await? {
+        let key = ObjectKey::Staged(workspace, upload, id);
+        match state.store.blobs.delete(&key).await {
+            Ok(()) => report.orphans_removed += 1,
+            Err(error) => report.failed("removing staged bytes that no upload has", &error),
+        }
+    }
+    Ok(())
+}
+
 /// Removes those of a page's texts that no version needs, and what else is known of their bytes.
 async fn forget_texts(state: &State, objects: &[ListedObject], report: &mut Report) -> Result<()> {
     let texts = objects
@@ -198,13 +217,23 @@ async fn forget_texts(state: &State, objects: &[ListedObject], report: &mut Repo
 /// Aborts multipart uploads that are older than any session and that no session names. All pages,
 /// while there is time: only the open ones are listed.
 async fn walk_multiparts(state: &State, until: Instant, report: &mut Report) -> Result<()> {
+    for prefix in [PRESIGNED_PREFIX, BLOBS_PREFIX] {
+        walk_multiparts_of(state, prefix, until, report).await?;
+    }
+    Ok(())
+}
+
+async fn walk_multiparts_of(
+    state: &State,
+    prefix: &str,
+    until: Instant,
+    report: &mut Report,
+) -> Result<()> {
     let now = state.store.clock.now();
     let mut last: Option<ListedMultipart> = None;
     while Instant::now() < until {
         let blobs = &state.store.blobs;
-        let page = blobs
-            .list_multiparts(PRESIGNED_PREFIX, last.as_ref())
-            .await?;
+        let page = blobs.list_multiparts(prefix, last.as_ref()).await?;
         for multipart in &page.multiparts {
             if !is_older(multipart.begun_at, MULTIPART_AGE, now) {
                 continue;
@@ -241,7 +270,15 @@ async fn abort_orphan(state: &State, multipart: &ListedMultipart) -> Result<bool
 fn blob_at(path: &str) -> Option<(WorkspaceId, BlobRef)> {
     match ObjectKey::parse(path)? {
         ObjectKey::Blob(workspace, blob) => Some((workspace, blob)),
-        ObjectKey::Text(..) | ObjectKey::Inbox(..) => None,
+        ObjectKey::Text(..) | ObjectKey::Staged(..) | ObjectKey::Inbox(..) => None,
+    }
+}
+
+/// Reads the key of staged bytes. What is not one of ours is left alone.
+fn staged_at(path: &str) -> Option<(WorkspaceId, UploadId, BlobId)> {
+    match ObjectKey::parse(path)? {
+        ObjectKey::Staged(workspace, upload, id) => Some((workspace, upload, id)),
+        ObjectKey::Blob(..) | ObjectKey::Text(..) | ObjectKey::Inbox(..) => None,
     }
 }
 
@@ -253,7 +290,7 @@ fn text_at(path: &str) -> Option<Text> {
             content,
             id,
         }),
-        ObjectKey::Blob(..) | ObjectKey::Inbox(..) => None,
+        ObjectKey::Blob(..) | ObjectKey::Staged(..) | ObjectKey::Inbox(..) => None,
     }
 }
 
@@ -271,7 +308,9 @@ mod tests {
         assert_eq!(prefix_at(Some("blobs/acme/x")), BLOBS_PREFIX);
         assert_eq!(prefix_at(prefix_after(BLOBS_PREFIX)), PRESIGNED_PREFIX);
         assert_eq!(prefix_at(Some("presigned/acme/x")), PRESIGNED_PREFIX);
-        assert_eq!(prefix_at(prefix_after(PRESIGNED_PREFIX)), TEXT_PREFIX);
+        assert_eq!(prefix_at(prefix_after(PRESIGNED_PREFIX)), STAGED_PREFIX);
+        assert_eq!(prefix_at(Some("staged/acme/x/y")), STAGED_PREFIX);
+        assert_eq!(prefix_at(prefix_after(STAGED_PREFIX)), TEXT_PREFIX);
         assert_eq!(prefix_at(Some("text/acme/x")), TEXT_PREFIX);
         assert_eq!(prefix_after(TEXT_PREFIX), None);
     }

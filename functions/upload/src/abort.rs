@@ -6,8 +6,9 @@ use api::request::Query;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use domain::principal::Role;
-use domain::upload::UploadState;
-use domain::{Error, UploadId};
+use domain::upload::{Upload, UploadState};
+use domain::{Error, UploadId, WorkspaceId};
+use store::Store;
 
 use crate::State;
 
@@ -32,15 +33,22 @@ pub async fn abort(
     principal.require(Role::Editor)?;
     query.finish()?;
     let id: UploadId = id.parse()?;
-    let workspace = &principal.workspace;
-    let upload = state.store.upload(workspace, id).await?;
-    state.store.abort_upload(workspace, &upload).await?;
-    match state.store.upload(workspace, id).await?.state {
+    let upload = state.store.upload(&principal.workspace, id).await?;
+    Ok(give_up(&state.store, &principal.workspace, &upload).await?)
+}
+
+/// Gives an upload up, unless it is a file already.
+pub(crate) async fn give_up(
+    store: &Store,
+    workspace: &WorkspaceId,
+    upload: &Upload,
+) -> domain::Result<StatusCode> {
+    store.abort_upload(workspace, upload).await?;
+    match store.upload(workspace, upload.id).await?.state {
         UploadState::Aborted { .. } | UploadState::Open => Ok(StatusCode::NO_CONTENT),
         UploadState::Committed { file, .. } => Err(Error::Conflict {
             code: "upload_finished",
             detail: format!("this upload became file {file}: delete that"),
-        }
-        .into()),
+        }),
     }
 }

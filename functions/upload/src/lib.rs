@@ -2,8 +2,9 @@
 //!
 //! # Permissions
 //! - table: read, write
-//! - objects blobs/: put, delete
+//! - objects blobs/: get, put, delete, parts, abort
 //! - objects presigned/: get, put, delete, parts, abort
+//! - objects staged/: get, put, delete
 //! - bucket: list
 //! - queue ingest: send
 
@@ -13,6 +14,7 @@ pub mod complete;
 pub mod direct;
 pub mod parts;
 pub mod show;
+pub mod tus;
 
 mod answer;
 
@@ -81,12 +83,28 @@ impl FromRef<State> for Authenticator {
     }
 }
 
-api::routes! {
-    State:
-    direct::upload,
-    begin::begin,
-    show::show,
-    abort::abort,
-    parts::sign,
-    complete::complete,
+/// The routes of this function, with their documentation.
+pub fn routes() -> utoipa_axum::router::OpenApiRouter<State> {
+    sessions::routes().merge(tus::routes())
+}
+
+/// The routes of this function, ready to be served beside those of the others.
+pub fn router(state: State) -> axum::Router {
+    let tus = tus::router(state.clone()).route_layer(axum::middleware::from_fn(tus::speak));
+    sessions::router(state).merge(tus)
+}
+
+/// Uploads in one request, and those whose bytes go straight to S3.
+mod sessions {
+    use super::{State, abort, begin, complete, direct, parts, show};
+
+    api::routes! {
+        State:
+        direct::upload,
+        begin::begin,
+        show::show,
+        abort::abort,
+        parts::sign,
+        complete::complete,
+    }
 }

@@ -86,6 +86,9 @@ pub(crate) fn check_open(state: &State, upload: &Upload) -> domain::Result<()> {
         UploadState::Open if upload.expires_at <= state.store.clock.now() => {
             Err(store::commit::aborted(None))
         }
+        UploadState::Open if matches!(upload.plan, Plan::Tus(_)) => {
+            Err(store::finish::sent_by_tus())
+        }
         UploadState::Open => Ok(()),
     }
 }
@@ -159,6 +162,7 @@ async fn sign_one(
                 .sign_part(key, multipart_id, number, size_bytes, lifetime)
                 .await
         }
+        (Plan::Tus(_), _) => Err(store::finish::sent_by_tus()),
         (Plan::Multipart { .. }, None) => Err(Error::Busy {
             detail: "the upload is just being begun: try again".to_owned(),
             retry_after: Duration::from_secs(1),

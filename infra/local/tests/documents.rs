@@ -40,6 +40,8 @@ fn rows(function: &str, document: &OpenApi) -> Vec<(String, String)> {
             ("PUT", &item.put),
             ("PATCH", &item.patch),
             ("DELETE", &item.delete),
+            ("HEAD", &item.head),
+            ("OPTIONS", &item.options),
         ];
         for (method, operation) in operations {
             let Some(operation) = operation else { continue };
@@ -94,6 +96,8 @@ fn retrieval_knows_every_path_and_its_methods() {
             ("PUT", item.put.is_some()),
             ("PATCH", item.patch.is_some()),
             ("DELETE", item.delete.is_some()),
+            ("HEAD", item.head.is_some()),
+            ("OPTIONS", item.options.is_some()),
         ];
         let there = methods.into_iter().filter(|(_, is_there)| *is_there);
         let methods: Vec<&str> = there.map(|(method, _)| method).collect();

@@ -62,7 +62,13 @@ struct FieldView {
 }
 
 impl Problem {
-    fn new(status: StatusCode, code: &'static str, title: &'static str, detail: String) -> Self {
+    /// A problem of a protocol that has a status of its own for it.
+    pub const fn new(
+        status: StatusCode,
+        code: &'static str,
+        title: &'static str,
+        detail: String,
+    ) -> Self {
         Self {
             status,
             code,
@@ -100,6 +106,13 @@ impl Problem {
             _ => ("internal", "Internal error", "something of ours failed"),
         };
         Self::new(status, code, title, detail.to_owned())
+    }
+
+    /// The same problem under another status, where a protocol has its own.
+    #[must_use]
+    pub const fn under(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
     }
 
     /// Returns the status.

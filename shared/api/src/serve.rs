@@ -8,6 +8,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use runtime::telemetry::chain_of;
+use tower::ServiceExt as _;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::{error, info, warn};
 use uuid::Uuid;
@@ -44,10 +45,28 @@ impl std::str::FromStr for Origins {
 
 /// Puts what every function needs around its routes.
 pub fn around(router: Router, origins: &Origins) -> Router {
+    let router = router.fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND) });
+    let routes = router.clone();
     router
-        .fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND) })
         .layer(cors(origins))
+        .layer(middleware::from_fn(move |request: Request, next: Next| {
+            let routes = routes.clone();
+            async move {
+                if is_preflight(&request) || request.method() != Method::OPTIONS {
+                    return next.run(request).await;
+                }
+                // The layer of CORS takes every OPTIONS for a preflight, and tus has one of its own.
+                let Ok(response) = routes.oneshot(request).await;
+                response
+            }
+        }))
         .layer(middleware::from_fn(finish))
+}
+
+fn is_preflight(request: &Request) -> bool {
+    let headers = request.headers();
+    request.method() == Method::OPTIONS
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 fn cors(origins: &Origins) -> CorsLayer {
@@ -69,12 +88,35 @@ fn cors(origins: &Origins) -> CorsLayer {
             HeaderName::from_static("content-digest"),
             HeaderName::from_static("idempotency-key"),
             HeaderName::from_static("sheaf-workspace"),
+            // Those of tus, and those its clients in browsers send beside them.
+            HeaderName::from_static("tus-resumable"),
+            HeaderName::from_static("upload-checksum"),
+            HeaderName::from_static("upload-concat"),
+            HeaderName::from_static("upload-defer-length"),
+            HeaderName::from_static("upload-length"),
+            HeaderName::from_static("upload-metadata"),
+            HeaderName::from_static("upload-offset"),
+            HeaderName::from_static("x-http-method-override"),
+            HeaderName::from_static("x-request-id"),
+            HeaderName::from_static("x-requested-with"),
         ])
         .expose_headers([
             header::ETAG,
             header::LOCATION,
             header::RETRY_AFTER,
             REQUEST_ID,
+            HeaderName::from_static("sheaf-file-id"),
+            HeaderName::from_static("tus-checksum-algorithm"),
+            HeaderName::from_static("tus-extension"),
+            HeaderName::from_static("tus-max-size"),
+            HeaderName::from_static("tus-resumable"),
+            HeaderName::from_static("tus-version"),
+            HeaderName::from_static("upload-concat"),
+            HeaderName::from_static("upload-defer-length"),
+            HeaderName::from_static("upload-expires"),
+            HeaderName::from_static("upload-length"),
+            HeaderName::from_static("upload-metadata"),
+            HeaderName::from_static("upload-offset"),
         ])
 }
 

@@ -19,6 +19,7 @@ pub mod quotation;
 pub mod receipt;
 pub mod summary;
 pub mod tag;
+pub mod tus;
 pub mod upload;
 
 pub use error::{Error, Kind, Result, Retry};

@@ -45,6 +45,20 @@ pub enum Plan {
         /// Number of parts.
         part_count: u32,
     },
+    /// Bytes in order, through us, in pieces of any size (tus).
+    Tus(TusKind),
+}
+
+/// What a tus upload becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TusKind {
+    /// A file.
+    Whole,
+    /// A piece of a file that others make whole.
+    Partial,
+    /// A file made of pieces that were uploaded each by itself.
+    Final,
 }
 
 impl Plan {
@@ -73,11 +87,12 @@ impl Plan {
         })
     }
 
-    /// Number of things the client PUTs.
+    /// Number of things the client PUTs to S3.
     pub const fn part_count(self) -> u32 {
         match self {
             Self::Single => 1,
             Self::Multipart { part_count, .. } => part_count,
+            Self::Tus(_) => 0,
         }
     }
 
@@ -86,6 +101,7 @@ impl Plan {
         match self {
             Self::Single => size_bytes,
             Self::Multipart { part_bytes, .. } => part_bytes,
+            Self::Tus(_) => 0,
         }
     }
 
@@ -181,7 +197,7 @@ pub struct Upload {
     pub blob: BlobRef,
     /// What the file will be.
     pub intent: Intent,
-    /// How many bytes there will be; the quota is reserved for them.
+    /// How many bytes there will be; where that is not known yet, how many have come.
     pub size_bytes: u64,
     /// What the client says they are: a hint.
     pub content_type: Option<String>,
@@ -197,6 +213,33 @@ pub struct Upload {
     pub created_at: Timestamp,
     /// When the session ends, finished or not.
     pub expires_at: Timestamp,
+}
+
+/// What an open session has reserved of the quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reserved {
+    /// Bytes.
+    pub bytes: u64,
+    /// Files.
+    pub files: u64,
+}
+
+impl Upload {
+    /// Returns what the session has reserved while it is open. The bytes of a file that is made of
+    /// pieces are those that the pieces have reserved; a piece is no file.
+    pub const fn reserved(&self) -> Reserved {
+        match self.plan {
+            Plan::Single | Plan::Multipart { .. } | Plan::Tus(TusKind::Whole) => Reserved {
+                bytes: self.size_bytes,
+                files: 1,
+            },
+            Plan::Tus(TusKind::Partial) => Reserved {
+                bytes: self.size_bytes,
+                files: 0,
+            },
+            Plan::Tus(TusKind::Final) => Reserved { bytes: 0, files: 1 },
+        }
+    }
 }
 
 /// Where an upload stands.

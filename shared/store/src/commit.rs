@@ -46,6 +46,22 @@ impl Store {
         content: &Content,
         origin: Origin,
     ) -> Result<File> {
+        self.commit_with(workspace, upload, content, origin, &[])
+            .await
+    }
+
+    /// Commits an upload, and `beside` it what belongs to its end.
+    ///
+    /// # Errors
+    /// Those of [`Store::commit_upload`]; `Busy` when what stands beside does not hold.
+    pub(crate) async fn commit_with(
+        &self,
+        workspace: &WorkspaceId,
+        upload: &Upload,
+        content: &Content,
+        origin: Origin,
+        beside: &[Write],
+    ) -> Result<File> {
         let folder = self.make_folders(workspace, &upload.intent.folder).await?;
         let mut lost = 0;
         for _ in 0..TRIES {
@@ -65,10 +81,17 @@ impl Store {
             let mut writes = vec![close(workspace, upload, &committed, now)?];
             writes.extend(plan.writes);
             writes.push(work::ask(&work, now)?);
+            let first_beside = writes.len();
+            writes.extend(beside.iter().cloned());
             match self.table.transact(writes).await {
                 Ok(()) => return Ok(self.announce(plan.file, &work).await),
                 Err(rejected) if rejected.at(0) => {
                     return self.committed_before(workspace, upload).await;
+                }
+                Err(rejected) if (first_beside..).zip(beside).any(|(at, _)| rejected.at(at)) => {
+                    return Err(crate::table::busy(
+                        "another request sends bytes of this upload",
+                    ));
                 }
                 // The name, the file or the folder changed since it was looked at: look again.
                 Err(rejected @ Rejected::Conditions(_)) => lost += u32::from(rejected.at(PLACE)),

@@ -2,7 +2,7 @@
 //! that says complete, or the S3 event of one that never does.
 
 use domain::file::{Content, File, Origin};
-use domain::upload::{Upload, UploadState};
+use domain::upload::{Plan, Upload, UploadState};
 use domain::{Error, Result, WorkspaceId};
 
 use crate::Store;
@@ -10,7 +10,7 @@ use crate::blob::{Completed, ObjectHead, ObjectKey, StoredPart};
 use crate::commit::aborted;
 
 /// How many first bytes tell what a file is.
-const HEAD_BYTES: u64 = 8 * 1024;
+pub(crate) const HEAD_BYTES: u64 = 8 * 1024;
 
 /// A part as a client names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,9 @@ impl Store {
         given: Vec<Given>,
         accept: Accept,
     ) -> Result<File> {
+        if let Plan::Tus(_) = upload.plan {
+            return Err(sent_by_tus());
+        }
         let key = ObjectKey::Blob(workspace.clone(), upload.blob);
         if let Some(multipart_id) = &upload.multipart_id {
             self.join_parts(&key, upload, multipart_id, given).await?;
@@ -168,6 +171,14 @@ fn check_parts(upload: &Upload, stored: &[StoredPart], given: &[Given]) -> Resul
         }
     }
     Ok(())
+}
+
+/// The answer to who treats a tus upload as one that goes straight to S3.
+pub fn sent_by_tus() -> Error {
+    Error::Conflict {
+        code: "tus_upload",
+        detail: "this upload is sent through /v1/tus: its last byte finishes it".to_owned(),
+    }
 }
 
 /// A tag without the quotes that some clients drop.

@@ -10,6 +10,7 @@
 //! | name | `W#{workspace}#N#{folder}` | the name | who has a name; a folder's content by name |
 //! | folder | `W#{workspace}#D#{folder}` | `A` | by id |
 //! | upload | `W#{workspace}#U#{upload}` | `A` | by id |
+//! | state of a tus upload | `W#{workspace}#U#{upload}` | `T` | with the upload, in one query |
 //! | blob | `W#{workspace}#B#{blob}` | `A` | what an object in S3 belongs to |
 //! | quota | `W#{workspace}#Q` | `A` | what may still be stored |
 //! | idempotency | `W#{workspace}#I#{principal}#{hash}` | `A` | whether a request was made before |
@@ -124,7 +125,12 @@ impl Key {
 
     /// An upload.
     pub fn upload(workspace: &WorkspaceId, upload: UploadId) -> Self {
-        Self::new(format!("W#{workspace}#U#{upload}"), SELF)
+        Self::new(upload_partition(workspace, upload), SELF)
+    }
+
+    /// The state of an open tus upload.
+    pub fn tus(workspace: &WorkspaceId, upload: UploadId) -> Self {
+        Self::new(upload_partition(workspace, upload), "T")
     }
 
     /// A blob.
@@ -285,6 +291,11 @@ pub const SUMMARY_PREFIX: &str = "S#";
 /// The partition of a file: itself, its counters, versions, memberships and downloads.
 pub fn file_partition(workspace: &WorkspaceId, file: FileId) -> String {
     format!("W#{workspace}#F#{file}")
+}
+
+/// The partition of an upload: its session, and the state of a tus upload.
+pub fn upload_partition(workspace: &WorkspaceId, upload: UploadId) -> String {
+    format!("W#{workspace}#U#{upload}")
 }
 
 /// The partition of the names in a folder.

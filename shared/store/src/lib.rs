@@ -36,6 +36,7 @@ pub mod role;
 mod standing;
 pub mod summary;
 pub mod table;
+pub mod tus;
 pub mod upload;
 pub mod walk;
 pub mod work;

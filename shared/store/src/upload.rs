@@ -15,7 +15,7 @@ use crate::quota;
 use crate::table::{Expression, Rejected, Write, to_row};
 
 #[derive(Debug, Serialize, Deserialize)]
-struct UploadItem {
+pub(crate) struct UploadItem {
     id: UploadId,
     blob: BlobRef,
     intent: Intent,
@@ -93,7 +93,14 @@ impl UploadItem {
 
 const OPEN: &str = "open";
 
-/// Closes an open session. Holds only once, so whatever is written beside it is written once.
+/// When DynamoDB may remove what is left of a session that ends now, in seconds since 1970.
+pub(crate) fn forgotten_at(now: Timestamp) -> i64 {
+    let at = now.checked_add(REMEMBERED_FOR);
+    at.unwrap_or(Timestamp::MAX).as_second()
+}
+
+/// Closes an open session, of the size that was read: what it has reserved grows where nobody knows
+/// how many bytes come. Holds only once, so whatever is written beside it is written once.
 pub(crate) fn close(
     workspace: &WorkspaceId,
     upload: &Upload,
@@ -105,16 +112,19 @@ pub(crate) fn close(
         UploadState::Committed { .. } => "committed",
         UploadState::Aborted { .. } => "aborted",
     };
-    let forget_at = now.checked_add(REMEMBERED_FOR).unwrap_or(Timestamp::MAX);
     Ok(Write::Update {
-        condition: Some(Expression::new("phase = :open").text(":open", OPEN)),
+        condition: Some(
+            Expression::new("phase = :open AND size_bytes = :size")
+                .text(":open", OPEN)
+                .number(":size", upload.size_bytes),
+        ),
         key: Key::upload(workspace, upload.id),
         change: Expression::new(
             "SET phase = :phase, upload_state = :upload_state, forget_at = :forget_at REMOVE due_pk, due_sk",
         )
         .text(":phase", phase)
         .value(":upload_state", state)?
-        .number(":forget_at", forget_at.as_second()),
+        .number(":forget_at", forgotten_at(now)),
     })
 }
 
@@ -160,8 +170,16 @@ impl Store {
         workspace: &WorkspaceId,
         beginning: Beginning,
     ) -> Result<Begun> {
+        let repeatable = beginning.repeatable.clone();
+        let upload = self.new_upload(beginning);
+        self.insert_upload(workspace, upload, repeatable.as_ref(), None)
+            .await
+    }
+
+    /// Makes the session of a beginning, which nothing knows of yet.
+    pub(crate) fn new_upload(&self, beginning: Beginning) -> Upload {
         let now = self.clock.now();
-        let upload = Upload {
+        Upload {
             id: UploadId::new(self.ids.sortable(now)),
             blob: BlobRef {
                 id: BlobId::new(self.ids.random()),
@@ -178,16 +196,16 @@ impl Store {
             expires_at: now
                 .checked_add(beginning.lifetime)
                 .unwrap_or(Timestamp::MAX),
-        };
-        self.insert_upload(workspace, upload, beginning.repeatable.as_ref())
-            .await
+        }
     }
 
-    async fn insert_upload(
+    /// Reserves the quota of a session and writes its rows, and `beside` them what belongs to it.
+    pub(crate) async fn insert_upload(
         &self,
         workspace: &WorkspaceId,
         upload: Upload,
         repeatable: Option<&Repeatable>,
+        beside: Option<Write>,
     ) -> Result<Begun> {
         const QUOTA: usize = 0;
         const REPEATED: usize = 3;
@@ -196,8 +214,9 @@ impl Store {
             blob: upload.blob,
         };
         let now = upload.created_at;
+        let reserved = upload.reserved();
         let writes = [
-            quota::reserve(workspace, upload.size_bytes, 1),
+            quota::reserve(workspace, reserved.bytes, reserved.files),
             Write::create(to_row(
                 Key::upload(workspace, upload.id),
                 &UploadItem::new(&upload),
@@ -208,10 +227,11 @@ impl Store {
             .map(|repeatable| idempotency::remember(workspace, repeatable, upload.id, now))
             .transpose()?;
         for _ in 0..TRIES {
-            let writes = writes.iter().chain(&remember).cloned().collect();
+            let writes = writes.iter().chain(&remember).chain(&beside);
+            let writes = writes.cloned().collect();
             match self.table.transact(writes).await {
                 Ok(()) => return Ok(Begun::New(upload)),
-                Err(rejected) if rejected.at(REPEATED) => {
+                Err(rejected) if repeatable.is_some() && rejected.at(REPEATED) => {
                     let Some(repeatable) = repeatable else { break };
                     let before = self.made_before(workspace, repeatable).await?;
                     let before = self.upload(workspace, before).await?;
@@ -224,7 +244,7 @@ impl Store {
                     remember = Some(anew?);
                 }
                 Err(rejected) if rejected.at(QUOTA) => {
-                    self.explain_refused_quota(workspace, upload.size_bytes)
+                    self.explain_refused_quota(workspace, reserved.bytes)
                         .await?;
                 }
                 Err(rejected) => return Err(rejected.into_error("the upload could not begin")),
@@ -306,27 +326,77 @@ impl Store {
         refused: Option<String>,
     ) -> Result<()> {
         let aborted = UploadState::Aborted { refused };
-        let writes = vec![
-            close(workspace, upload, &aborted, self.clock.now())?,
-            quota::give_back(workspace, upload.size_bytes, 1),
-            Write::Delete {
-                condition: None,
-                key: Key::blob(workspace, upload.blob.id),
-            },
-        ];
-        match self.table.transact(writes).await {
-            Ok(()) => self.remove_unfinished(workspace, upload).await,
-            Err(Rejected::Conditions(_)) => Ok(()),
-            Err(Rejected::Error(error)) => Err(error),
+        let mut upload = upload.clone();
+        for _ in 0..TRIES {
+            let mut writes = end(workspace, &upload, &aborted, self.clock.now())?;
+            let reserved = upload.reserved();
+            writes.push(quota::give_back(workspace, reserved.bytes, reserved.files));
+            match self.table.transact(writes).await {
+                Ok(()) => return self.remove_unfinished(workspace, &upload).await,
+                Err(Rejected::Conditions(_)) => {
+                    upload = self.upload(workspace, upload.id).await?;
+                    if upload.state != UploadState::Open {
+                        return Ok(());
+                    }
+                }
+                Err(Rejected::Error(error)) => return Err(error),
+            }
         }
+        Err(crate::table::busy("bytes of the upload are arriving"))
     }
 
-    async fn remove_unfinished(&self, workspace: &WorkspaceId, upload: &Upload) -> Result<()> {
+    /// Removes what there is in S3 of a session that ended without a file.
+    pub(crate) async fn remove_unfinished(
+        &self,
+        workspace: &WorkspaceId,
+        upload: &Upload,
+    ) -> Result<()> {
         let key = crate::blob::ObjectKey::Blob(workspace.clone(), upload.blob);
         if let Some(multipart_id) = &upload.multipart_id {
             self.blobs.abort_multipart(&key, multipart_id).await?;
         }
+        if let Plan::Tus(_) = upload.plan {
+            let staged = crate::blob::staged_prefix(workspace, upload.id);
+            self.blobs.delete_all(&staged).await?;
+        }
         self.blobs.delete(&key).await
+    }
+}
+
+/// Ends an open session that becomes no file: its rows but for the one that says so.
+pub(crate) fn end(
+    workspace: &WorkspaceId,
+    upload: &Upload,
+    state: &UploadState,
+    now: Timestamp,
+) -> Result<Vec<Write>> {
+    let mut writes = vec![
+        close(workspace, upload, state, now)?,
+        Write::Delete {
+            condition: None,
+            key: Key::blob(workspace, upload.blob.id),
+        },
+    ];
+    if let Plan::Tus(_) = upload.plan {
+        writes.push(Write::Delete {
+            condition: None,
+            key: Key::tus(workspace, upload.id),
+        });
+    }
+    Ok(writes)
+}
+
+/// Grows what an open session of unknown length has reserved by the bytes that came. Holds while it
+/// is as it was read.
+pub(crate) fn grow(workspace: &WorkspaceId, upload: &Upload, size_bytes: u64) -> Write {
+    Write::Update {
+        condition: Some(
+            Expression::new("phase = :open AND size_bytes = :before")
+                .text(":open", OPEN)
+                .number(":before", upload.size_bytes),
+        ),
+        key: Key::upload(workspace, upload.id),
+        change: Expression::new("SET size_bytes = :size").number(":size", size_bytes),
     }
 }
 

@@ -20,6 +20,7 @@ mod quota;
 mod repeats;
 mod sweep;
 mod tokens;
+mod tus;
 mod unreadable;
 
 use domain::WorkspaceId;

@@ -20,7 +20,7 @@ pub struct UploadView {
     state: &'static str,
     /// The file it became.
     file_id: Option<Uuid>,
-    /// single: PUT the bytes to the one URL. multipart: PUT each part to its URL.
+    /// single: PUT the bytes to the one URL. multipart: PUT each part to its URL. tus: PATCH them to /v1/tus/{id}.
     #[schema(example = "multipart")]
     method: &'static str,
     /// How many bytes there will be.
@@ -109,6 +109,7 @@ impl UploadView {
             method: match upload.plan {
                 Plan::Single => "single",
                 Plan::Multipart { .. } => "multipart",
+                Plan::Tus(_) => "tus",
             },
             size_bytes: upload.size_bytes,
             part_size_bytes: upload.plan.part_bytes(upload.size_bytes),

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use domain::file::{BlobRef, Writer};
-use domain::{BlobId, Sha256, WorkspaceId};
+use domain::{BlobId, Sha256, UploadId, WorkspaceId};
 
 /// Where an object is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub enum ObjectKey {
     Blob(WorkspaceId, BlobRef),
     /// The text that was read from the bytes of this hash, in one reading of them.
     Text(WorkspaceId, Sha256, BlobId),
+    /// Bytes of an open upload that are too few to be a part of an object.
+    Staged(WorkspaceId, UploadId, BlobId),
     /// A file that someone dropped to be taken in; the rest of the path is its own.
     Inbox(WorkspaceId, String),
 }
@@ -22,6 +24,8 @@ pub const BLOBS_PREFIX: &str = "blobs/";
 pub const PRESIGNED_PREFIX: &str = "presigned/";
 /// Texts that were read. They raise no event.
 pub const TEXT_PREFIX: &str = "text/";
+/// Bytes of open uploads that wait for more. They raise no event.
+pub const STAGED_PREFIX: &str = "staged/";
 /// Objects to be taken in. They raise an event.
 pub const INBOX_PREFIX: &str = "inbox/";
 
@@ -36,11 +40,14 @@ impl ObjectKey {
             Self::Text(workspace, content, text) => {
                 format!("{TEXT_PREFIX}{workspace}/{content}/{text}")
             }
+            Self::Staged(workspace, upload, piece) => {
+                format!("{}{piece}", staged_prefix(workspace, *upload))
+            }
             Self::Inbox(workspace, path) => format!("{INBOX_PREFIX}{workspace}/{path}"),
         }
     }
 
-    /// Reads a key of a blob, a text or the inbox; none for any other.
+    /// Reads a key of a blob, a text, staged bytes or the inbox; none for any other.
     pub fn parse(path: &str) -> Option<Self> {
         let blob = |rest: &str, written_by| {
             let (workspace, id) = rest.split_once('/')?;
@@ -62,6 +69,14 @@ impl ObjectKey {
                 content.parse().ok()?,
                 text.parse().ok()?,
             ))
+        } else if let Some(rest) = path.strip_prefix(STAGED_PREFIX) {
+            let (workspace, rest) = rest.split_once('/')?;
+            let (upload, piece) = rest.split_once('/')?;
+            Some(Self::Staged(
+                workspace.parse().ok()?,
+                upload.parse().ok()?,
+                piece.parse().ok()?,
+            ))
         } else {
             let (workspace, rest) = path.strip_prefix(INBOX_PREFIX)?.split_once('/')?;
             (!rest.is_empty())
@@ -70,6 +85,11 @@ impl ObjectKey {
                 .map(|workspace| Self::Inbox(workspace, rest.to_owned()))
         }
     }
+}
+
+/// Where the staged bytes of one upload are.
+pub(crate) fn staged_prefix(workspace: &WorkspaceId, upload: UploadId) -> String {
+    format!("{STAGED_PREFIX}{workspace}/{upload}/")
 }
 
 #[cfg(test)]
@@ -87,6 +107,8 @@ mod tests {
         let id = BlobId::new(uuid::Uuid::from_u128(7));
         let text = ObjectKey::Text(workspace.clone(), Sha256::of(b"bytes"), id);
         assert_eq!(ObjectKey::parse(&text.path()), Some(text));
+        let staged = ObjectKey::Staged(workspace.clone(), UploadId::new(id.uuid()), id);
+        assert_eq!(ObjectKey::parse(&staged.path()), Some(staged));
         let inbox = ObjectKey::Inbox(workspace, "bills/May.pdf".to_owned());
         assert_eq!(ObjectKey::parse(&inbox.path()), Some(inbox));
         for other in ["text/acme/x", "inbox/acme/", "inbox/UP/x", "blobs/acme/x"] {

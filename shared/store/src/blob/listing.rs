@@ -73,6 +73,19 @@ impl Blobs {
         })
     }
 
+    /// Removes all objects under a prefix.
+    pub(crate) async fn delete_all(&self, prefix: &str) -> Result<()> {
+        loop {
+            let page = self.list(prefix, None).await?;
+            for object in &page.objects {
+                self.delete_at(&object.path).await?;
+            }
+            if !page.more {
+                return Ok(());
+            }
+        }
+    }
+
     /// Lists a page of the multipart uploads that are open under a prefix, from behind `after`.
     pub async fn list_multiparts(
         &self,

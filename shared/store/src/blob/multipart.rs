@@ -1,9 +1,14 @@
 //! Multipart uploads: begun by us, sent part by part by a client, made an object at the end.
 
-use aws_sdk_s3::error::ProvideErrorMetadata;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use domain::{Error, Result};
+use std::ops::Range;
 
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use bytes::Bytes;
+use domain::{Error, Kind, Result};
+
+use super::object::copy_source;
 use super::{Blobs, ObjectKey, decided, unsigned};
 
 /// A part that S3 has.
@@ -41,6 +46,56 @@ impl Blobs {
         output
             .upload_id
             .ok_or_else(|| Error::corrupt("S3 gave a multipart upload no id"))
+    }
+
+    /// Sends a part.
+    ///
+    /// # Errors
+    /// `Gone` when S3 no longer knows the multipart upload: it was completed or aborted.
+    pub(crate) async fn put_part(
+        &self,
+        key: &ObjectKey,
+        multipart_id: &str,
+        number: u32,
+        bytes: Bytes,
+    ) -> Result<()> {
+        self.client
+            .upload_part()
+            .bucket(&self.bucket)
+            .key(key.path())
+            .upload_id(multipart_id)
+            .part_number(numbered(number))
+            .body(ByteStream::from(bytes))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| unless_gone("sending a part", error))
+    }
+
+    /// Has S3 copy a part from a range of an object.
+    ///
+    /// # Errors
+    /// `Gone` when S3 no longer knows the multipart upload.
+    pub(crate) async fn copy_part(
+        &self,
+        key: &ObjectKey,
+        multipart_id: &str,
+        number: u32,
+        from: &ObjectKey,
+        bytes: &Range<u64>,
+    ) -> Result<()> {
+        self.client
+            .upload_part_copy()
+            .bucket(&self.bucket)
+            .key(key.path())
+            .upload_id(multipart_id)
+            .part_number(numbered(number))
+            .copy_source(copy_source(&self.bucket, from))
+            .copy_source_range(format!("bytes={}-{}", bytes.start, bytes.end - 1))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| unless_gone("copying a part", error))
     }
 
     /// Lists the parts that have arrived; none when S3 no longer knows the multipart upload.
@@ -143,5 +198,25 @@ impl Blobs {
             Err(error) if error.code() == Some("NoSuchUpload") => Ok(()),
             Err(error) => Err(Error::dependency("aborting a multipart upload", error)),
         }
+    }
+}
+
+/// A part's number as the SDK has it. Numbers go to 10,000.
+fn numbered(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn unless_gone<E>(action: &'static str, error: SdkError<E>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    if error.code() == Some("NoSuchUpload") {
+        Error::Gone {
+            kind: Kind::Upload,
+            id: "session".to_owned(),
+            reason: "it was finished or aborted",
+        }
+    } else {
+        Error::dependency(action, error)
     }
 }

@@ -11,6 +11,7 @@ use domain::{Error, Kind, Result, Sha256};
 use sha2::Digest;
 use tokio::io::AsyncWriteExt;
 
+use super::signing::to_base64;
 use super::{Blobs, ObjectKey, decided, instant, unsigned};
 
 /// What S3 says of an object.
@@ -27,6 +28,9 @@ pub struct ObjectHead {
     /// When it was written, to the second.
     pub written_at: Option<jiff::Timestamp>,
 }
+
+/// How often an object is put in the place of another one.
+const CREATE_TRIES: u32 = 4;
 
 impl Blobs {
     /// Writes an object where none is. An object that is there already stays and is no error: keys
@@ -47,6 +51,46 @@ impl Blobs {
             Err(error) if error.code() == Some("PreconditionFailed") => Ok(()),
             Err(error) => Err(Error::dependency("storing a blob", error)),
         }
+    }
+
+    /// Writes an object where none is, or where one is of other bytes: who wrote that can make nothing
+    /// of it any more. The same bytes stay.
+    ///
+    /// # Errors
+    /// `Busy` when others write there at the same time, again and again.
+    pub(crate) async fn create_or_replace(
+        &self,
+        key: &ObjectKey,
+        bytes: Bytes,
+        content_type: &str,
+        sha256: Sha256,
+    ) -> Result<()> {
+        for _ in 0..CREATE_TRIES {
+            let write = || {
+                self.client
+                    .put_object()
+                    .bucket(&self.bucket)
+                    .key(key.path())
+                    .content_type(content_type)
+                    .if_none_match("*")
+                    .checksum_sha256(to_base64(sha256))
+                    .body(ByteStream::from(bytes.clone()))
+                    .send()
+            };
+            match decided(write).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.code() == Some("PreconditionFailed") => {}
+                Err(error) => return Err(Error::dependency("storing a blob", error)),
+            }
+            match self.head(key).await? {
+                Some(head) if head.sha256 == Some(sha256) => return Ok(()),
+                Some(head) => self.delete_unchanged(key, &head.etag).await?,
+                None => {}
+            }
+        }
+        Err(crate::table::busy(
+            "the bytes are being sent by another request",
+        ))
     }
 
     /// Writes an object whose content follows from its key, so that writing it again is the same.
@@ -92,11 +136,7 @@ impl Blobs {
     /// # Errors
     /// `NotFound` when the object is not there.
     pub async fn read_head(&self, key: &ObjectKey, length: u64) -> Result<Bytes> {
-        match self.open(key, Some(0..length)).await? {
-            Some(body) => collect(body).await,
-            // An object of 0 bytes has no range.
-            None => Ok(Bytes::new()),
-        }
+        self.read_some(key, 0..length).await
     }
 
     /// Reads a whole object into memory. For objects known to be small.
@@ -105,6 +145,28 @@ impl Blobs {
     /// `NotFound` when the object is not there.
     pub async fn read(&self, key: &ObjectKey) -> Result<Bytes> {
         collect(self.whole(key).await?).await
+    }
+
+    /// Reads a range of an object into memory, all of it.
+    ///
+    /// # Errors
+    /// `NotFound` when the object is not there; `Corrupt` when it is shorter.
+    pub(crate) async fn read_range(&self, key: &ObjectKey, bytes: Range<u64>) -> Result<Bytes> {
+        let length = bytes.end - bytes.start;
+        let read = self.read_some(key, bytes).await?;
+        if read.len() as u64 == length {
+            Ok(read)
+        } else {
+            Err(Error::corrupt("an object is shorter than it should be"))
+        }
+    }
+
+    async fn read_some(&self, key: &ObjectKey, bytes: Range<u64>) -> Result<Bytes> {
+        match self.open(key, Some(bytes)).await? {
+            Some(body) => collect(body).await,
+            // An object of 0 bytes has no range.
+            None => Ok(Bytes::new()),
+        }
     }
 
     /// Streams an object into a local file and returns its hash and size.
@@ -162,10 +224,14 @@ impl Blobs {
 
     /// Removes an object; one that is not there is removed already.
     pub async fn delete(&self, key: &ObjectKey) -> Result<()> {
+        self.delete_at(&key.path()).await
+    }
+
+    pub(super) async fn delete_at(&self, path: &str) -> Result<()> {
         self.client
             .delete_object()
             .bucket(&self.bucket)
-            .key(key.path())
+            .key(path)
             .send()
             .await
             .map_err(|error| Error::dependency("removing a blob", error))?;
@@ -206,17 +272,12 @@ impl Blobs {
         to: &ObjectKey,
         content_type: &str,
     ) -> Result<()> {
-        let source = format!(
-            "{}/{}",
-            self.bucket,
-            percent_encoding::utf8_percent_encode(&from.path(), COPY_SOURCE)
-        );
         let result = self
             .client
             .copy_object()
             .bucket(&self.bucket)
             .key(to.path())
-            .copy_source(source)
+            .copy_source(copy_source(&self.bucket, from))
             .copy_source_if_match(etag)
             .metadata_directive(MetadataDirective::Replace)
             .tagging_directive(TaggingDirective::Replace)
@@ -232,6 +293,13 @@ impl Blobs {
             Err(error) => Err(Error::dependency("copying an object", error)),
         }
     }
+}
+
+/// Writes a key as `x-amz-copy-source` has it.
+pub(super) fn copy_source(bucket: &str, key: &ObjectKey) -> String {
+    let path = key.path();
+    let path = percent_encoding::utf8_percent_encode(&path, COPY_SOURCE);
+    format!("{bucket}/{path}")
 }
 
 /// What must be escaped in `x-amz-copy-source`.

@@ -116,6 +116,6 @@ fn signed(length: u64) -> Result<i64> {
     })
 }
 
-fn to_base64(hash: Sha256) -> String {
+pub(super) fn to_base64(hash: Sha256) -> String {
     base64::Engine::encode(&base64::engine::general_purpose::STANDARD, hash.as_bytes())
 }
