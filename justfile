@@ -37,6 +37,10 @@ template:
 e2e-aws *ARGUMENTS:
     PATH="$(.ci/venv)/bin:$PATH" tests/deploy/e2e {{ ARGUMENTS }}
 
+# Run other people's clients against a runner
+clients:
+    PATH="$(.ci/venv)/bin:$PATH" tests/clients/run
+
 # Deploy template.yaml on ministack and keep it until Ctrl-C
 serve-aws *ARGUMENTS:
     "$(.ci/venv)/bin/python" tests/deploy/deploy.py {{ ARGUMENTS }}
