@@ -67,6 +67,12 @@ impl Client {
         })
     }
 
+    /// Returns what tells one Sheaf and workspace from another, as far as it is known here.
+    pub(crate) fn identity(&self) -> String {
+        let workspace = self.workspace.as_deref().unwrap_or_default();
+        format!("{} {workspace}", self.base)
+    }
+
     /// Makes a call, again where that may help, and returns its JSON.
     pub(crate) async fn json(&self, call: Call) -> Result<Value> {
         self.send(call).await?.json()

@@ -17,6 +17,7 @@ mod put;
 mod rm;
 mod serve;
 mod show;
+mod sync;
 mod templates;
 mod token;
 
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Ls(ls::Arguments),
     Show(show::Arguments),
     Get(get::Arguments),
+    Sync(sync::Arguments),
     Rm(rm::Arguments),
     Generate(generate::Arguments),
     Templates(templates::Arguments),
@@ -72,6 +74,7 @@ pub(crate) async fn run(command: Command, context: &Context<'_>) -> Result<()> {
         Command::Ls(arguments) => ls::run(&arguments, context).await,
         Command::Show(arguments) => show::run(&arguments, context).await,
         Command::Get(arguments) => get::run(&arguments, context).await,
+        Command::Sync(arguments) => sync::run(&arguments, context).await,
         Command::Rm(arguments) => rm::run(&arguments, context).await,
         Command::Generate(arguments) => generate::run(&arguments, context).await,
         Command::Templates(arguments) => templates::run(&arguments, context).await,

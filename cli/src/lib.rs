@@ -16,7 +16,10 @@ mod locate;
 mod output;
 mod progress;
 mod retry;
+mod size;
+mod state;
 mod transfer;
+mod tree;
 mod views;
 mod wait;
 

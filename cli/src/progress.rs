@@ -40,6 +40,14 @@ impl Progress {
         self.0.dec(by);
     }
 
+    /// So many need not be done: they count as done, and not for the rate.
+    pub(crate) fn skip(&self, by: u64) {
+        if by > 0 {
+            self.0.inc(by);
+            self.0.reset_eta();
+        }
+    }
+
     /// Says what is going on now.
     pub(crate) fn say(&self, message: impl Into<String>) {
         self.0.set_message(message.into());

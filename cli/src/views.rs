@@ -171,6 +171,7 @@ impl File {
 pub(crate) struct Version {
     #[serde(alias = "number")]
     pub(crate) version: u32,
+    pub(crate) size_bytes: u64,
     #[serde(default)]
     pub(crate) sha256: Option<String>,
 }
@@ -341,10 +342,27 @@ pub(crate) struct Generation {
 #[derive(Debug, Deserialize)]
 pub(crate) struct UploadSession {
     pub(crate) upload_id: String,
+    /// `open`, `committed` or `aborted`.
+    #[serde(default)]
+    pub(crate) state: String,
+    /// The file it became.
+    #[serde(default)]
+    pub(crate) file_id: Option<String>,
     pub(crate) part_size_bytes: u64,
     pub(crate) part_count: u32,
     #[serde(default)]
     pub(crate) parts: Vec<SignedPart>,
+    #[serde(default)]
+    pub(crate) arrived: Vec<ArrivedPart>,
+}
+
+/// A part that the object store has.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ArrivedPart {
+    pub(crate) number: u32,
+    pub(crate) etag: String,
+    #[serde(default)]
+    pub(crate) size_bytes: u64,
 }
 
 /// Where one part goes.

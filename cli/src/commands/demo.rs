@@ -25,7 +25,7 @@ use crate::output::{self, Output, human};
 use crate::progress::Progress;
 use crate::transfer::source::Source;
 use crate::transfer::store;
-use crate::transfer::upload::{AT_ONCE, Uploader, Wishes};
+use crate::transfer::upload::{AT_ONCE, Stored, Uploader, Wishes};
 use crate::views::{self, Dossier, File};
 use crate::wait;
 
@@ -194,7 +194,7 @@ async fn upload(client: &Client, documents: Vec<Document>, story: &Story<'_>) ->
         .sum();
     let progress = Progress::bytes("storing", total);
     let uploader = Uploader::new(client);
-    let results: Vec<Result<Value>> = futures::stream::iter(&documents)
+    let results: Vec<Result<Stored>> = futures::stream::iter(&documents)
         .map(|document| uploader.store(&document.source, &document.wishes, &progress))
         .buffered(AT_ONCE)
         .collect()
@@ -202,7 +202,7 @@ async fn upload(client: &Client, documents: Vec<Document>, story: &Story<'_>) ->
     progress.finish();
     let mut files = Vec::with_capacity(results.len());
     for result in results {
-        files.push(views::read("storing a file", &result?)?);
+        files.push(views::read("storing a file", &result?.value)?);
     }
     story.say(&output::file::list(&files, story.output))?;
     story.say(&format!("{} in {}", human::size(total), seconds(begun)))?;

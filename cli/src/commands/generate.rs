@@ -12,7 +12,7 @@ use super::get::fetch;
 use super::put::OnConflict;
 use crate::call::Call;
 use crate::error::{Error, Result};
-use crate::transfer::download::{Content, Target};
+use crate::transfer::download::{Content, Downloader, RANGES_AT_ONCE, Target};
 use crate::views::{self, Generation};
 use crate::{duration, locate, output};
 
@@ -65,7 +65,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<
     // the answer says it.
     let output = arguments.output.as_deref();
     if let Some(output) = output.filter(|output| !output.is_dir()) {
-        Target::choose(Some(output), "", arguments.force)?;
+        Target::choose(Some(output), "", arguments.force)?.check_free()?;
     }
     let client = context.client()?;
     let call = Call::post(&["generations"]).json(request);
@@ -85,9 +85,11 @@ pub(super) async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<
         let wanted = Content {
             file_id: &file.id,
             version: file.version,
+            size_bytes: file.size_bytes,
             sha256: file.sha256.as_deref(),
         };
-        fetch(&client, &file.name, &wanted, &target, context).await?;
+        let downloader = Downloader::new(&client, RANGES_AT_ONCE);
+        fetch(&downloader, &file.name, &wanted, &target, context).await?;
     }
     Ok(())
 }

@@ -36,6 +36,15 @@ pub(crate) async fn send(
     })
 }
 
+/// Says whether a signed URL is too old, or what signed it is.
+pub(crate) fn has_run_out(error: &Error) -> bool {
+    let Error::Storage { status, detail } = error else {
+        return false;
+    };
+    // 400 with this code is what S3 says when the credentials that signed it ran out.
+    matches!(status, 401 | 403 | 410) || (*status == 400 && detail.starts_with("ExpiredToken"))
+}
+
 /// Reads code and message of the error document that S3 answers with.
 fn refusal(xml: &str) -> String {
     let element = |name: &str| {
@@ -57,6 +66,24 @@ fn refusal(xml: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn url_that_ran_out_is_told_from_one_that_is_wrong() {
+        let refused = |status, detail: &str| {
+            has_run_out(&Error::Storage {
+                status,
+                detail: detail.to_owned(),
+            })
+        };
+
+        assert!(refused(403, "AccessDenied: Request has expired"));
+        assert!(refused(
+            400,
+            "ExpiredToken: The provided token has expired."
+        ));
+        assert!(!refused(400, "BadDigest"));
+        assert!(!refused(412, "PreconditionFailed"));
+    }
 
     #[test]
     fn reason_of_a_refusal_is_read() {

@@ -22,7 +22,7 @@ async fn api(store: &Server) -> Server {
         let location = location.clone();
         async move { (StatusCode::FOUND, [(header::LOCATION, location)]).into_response() }
     };
-    let show = async || axum::Json(file(json!({"version": 3})));
+    let show = async || axum::Json(file(json!({"version": 3, "size_bytes": 4})));
     let routes = Router::new()
         .route(&format!("/v1/files/{ID}"), get(show))
         .route(&format!("/v1/files/{ID}/content"), get(content));

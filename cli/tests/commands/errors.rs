@@ -4,7 +4,7 @@ use axum::Router;
 use axum::routing::get;
 use serde_json::{Value, json};
 
-use crate::server::{Server, problem, run};
+use crate::server::{Server, problem};
 
 async fn refusing() -> Server {
     let refuse = || async {
@@ -71,7 +71,9 @@ async fn nobody_listening_asks_whether_serve_is_running() {
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());
 
-    let run = run(&url, std::path::Path::new("."), &["ls"]).await;
+    let server = Server::start(Router::new()).await;
+
+    let run = server.run(&["ls", "--url", &url]).await;
 
     assert_eq!(run.code, Some(1));
     assert!(

@@ -27,7 +27,7 @@ async fn api(store: &Server) -> Server {
         .route("/v1/generations", post(generate))
         .route(
             &format!("/v1/files/{ID}"),
-            get(async || axum::Json(file(json!({})))),
+            get(async || axum::Json(file(json!({"size_bytes": 4})))),
         )
         .route(&format!("/v1/files/{ID}/content"), get(content));
     Server::start(routes).await

@@ -1,5 +1,5 @@
-//! Runs the real `sheaf` binary against a small HTTP server that speaks the wire format; `demo` and
-//! `serve` bring their own.
+//! Runs the real `sheaf` binary: against a small HTTP server that speaks the wire format, and where
+//! it counts what becomes of the bytes, against the real runner. `demo` brings its own.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,8 +10,12 @@ mod demo;
 mod dossiers;
 mod downloads;
 mod errors;
+mod folders;
 mod generations;
 mod lists;
+mod live;
+mod resume;
 mod retries;
 mod server;
+mod sync;
 mod uploads;

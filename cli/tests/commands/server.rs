@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 /// The credential every run is given.
@@ -43,6 +44,8 @@ type Log = Arc<Mutex<Vec<Seen>>>;
 pub(crate) struct Server {
     pub(crate) url: String,
     log: Log,
+    /// What the command remembers between its runs.
+    state: TempDir,
 }
 
 impl Server {
@@ -56,6 +59,7 @@ impl Server {
         Self {
             url: format!("http://{address}"),
             log,
+            state: TempDir::new().unwrap(),
         }
     }
 
@@ -71,12 +75,23 @@ impl Server {
 
     /// Runs the command against this server.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Run {
-        run(&self.url, Path::new("."), arguments).await
+        self.run_in(Path::new("."), arguments).await
     }
 
-    /// Runs the command against this server, in a folder.
+    /// Runs the command against this server, in a folder, with nothing of this process's environment.
     pub(crate) async fn run_in(&self, folder: &Path, arguments: &[&str]) -> Run {
-        run(&self.url, folder, arguments).await
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_sheaf"))
+            .args(arguments)
+            .current_dir(folder)
+            .env_clear()
+            .env("SHEAF_URL", &self.url)
+            .env("SHEAF_TOKEN", TOKEN)
+            .env("XDG_STATE_HOME", self.state.path())
+            .env("TZ", "UTC")
+            .output()
+            .await
+            .unwrap();
+        Run::from(output)
     }
 }
 
@@ -119,21 +134,6 @@ impl From<Output> for Run {
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
-}
-
-/// Runs the command with nothing of this process's environment.
-pub(crate) async fn run(url: &str, folder: &Path, arguments: &[&str]) -> Run {
-    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_sheaf"))
-        .args(arguments)
-        .current_dir(folder)
-        .env_clear()
-        .env("SHEAF_URL", url)
-        .env("SHEAF_TOKEN", TOKEN)
-        .env("TZ", "UTC")
-        .output()
-        .await
-        .unwrap();
-    Run::from(output)
 }
 
 /// An answer as `application/problem+json`.

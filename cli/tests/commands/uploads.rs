@@ -89,9 +89,11 @@ async fn standard_input_is_stored_under_the_name_given() {
     use tokio::io::AsyncWriteExt as _;
     let store = async || (StatusCode::CREATED, axum::Json(file(json!({}))));
     let server = Server::start(Router::new().route("/v1/files", post(store))).await;
+    let state = tempfile::tempdir().unwrap();
     let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_sheaf"))
         .args(["put", "-", "--name", "notes.md", "--url", &server.url])
         .env_clear()
+        .env("XDG_STATE_HOME", state.path())
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::null())
         .spawn()
@@ -272,7 +274,12 @@ async fn part_whose_answer_was_lost_is_found_among_those_arrived() {
         "upload_id": "u-1", "method": "single", "part_size_bytes": 5 * MIB, "part_count": 1,
         "parts": [part], "expires_at": "2025-10-29T12:00:00Z",
     });
-    let arrived = async || axum::Json(json!({"parts": [{"number": 1, "etag": "\"there\""}]}));
+    let arrived = async || {
+        axum::Json(json!({
+            "upload_id": "u-1", "state": "open", "part_size_bytes": 5 * MIB, "part_count": 1,
+            "arrived": [{"number": 1, "etag": "\"there\"", "size_bytes": 5 * MIB}],
+        }))
+    };
     let complete = async || {
         (
             StatusCode::CREATED,
