@@ -102,76 +102,94 @@ fn is_taken(name: &str) -> bool {
         && name != ".."
 }
 
-/// Files that a system or a program keeps for itself. `name` is in lower case.
+/// Files that systems and programs keep for themselves. All of these are in lower case.
+const SYSTEM_NAMES: [&str; 4] = ["thumbs.db", "ehthumbs.db", "desktop.ini", ".ds_store"];
+const SYSTEM_BEGINNINGS: [&str; 3] = ["~$", "._", ".~lock."];
+const SYSTEM_ENDINGS: [&str; 9] = [
+    ".tmp",
+    ".temp",
+    ".swp",
+    ".swo",
+    ".part",
+    ".partial",
+    ".crdownload",
+    ".download",
+    "~",
+];
+const SYSTEM_FOLDERS: [&str; 4] = [
+    "$recycle.bin",
+    "system volume information",
+    "lost+found",
+    "__macosx",
+];
+/// Files that open doors, by the names they usually have.
+const CREDENTIAL_NAMES: [&str; 16] = [
+    "credentials",
+    "credentials.json",
+    "client_secret.json",
+    ".env",
+    ".netrc",
+    "_netrc",
+    ".pgpass",
+    ".git-credentials",
+    ".htpasswd",
+    ".npmrc",
+    ".pypirc",
+    "id_rsa",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    "secrets.yaml",
+];
+const CREDENTIAL_BEGINNINGS: [&str; 1] = [".env."];
+const CREDENTIAL_ENDINGS: [&str; 12] = [
+    ".env",
+    ".pem",
+    ".key",
+    ".p12",
+    ".pfx",
+    ".p8",
+    ".ppk",
+    ".jks",
+    ".keystore",
+    ".kdb",
+    ".kdbx",
+    ".ovpn",
+];
+const CREDENTIAL_FOLDERS: [&str; 7] = [
+    ".aws",
+    ".ssh",
+    ".gnupg",
+    ".azure",
+    ".kube",
+    ".docker",
+    ".password-store",
+];
+
+/// `name` is in lower case.
 fn is_system(name: &str, is_folder: bool) -> bool {
     if is_folder {
-        return matches!(
-            name,
-            "$recycle.bin" | "system volume information" | "lost+found" | "__macosx"
-        );
+        return SYSTEM_FOLDERS.contains(&name);
     }
-    const NAMES: [&str; 4] = ["thumbs.db", "ehthumbs.db", "desktop.ini", ".ds_store"];
-    const ENDINGS: [&str; 9] = [
-        ".tmp",
-        ".temp",
-        ".swp",
-        ".swo",
-        ".part",
-        ".partial",
-        ".crdownload",
-        ".download",
-        "~",
-    ];
-    NAMES.contains(&name)
-        || name.starts_with("~$")
-        || name.starts_with("._")
-        || name.starts_with(".~lock.")
-        || ENDINGS.iter().any(|ending| name.ends_with(ending))
+    SYSTEM_NAMES.contains(&name)
+        || SYSTEM_BEGINNINGS
+            .iter()
+            .any(|beginning| name.starts_with(beginning))
+        || SYSTEM_ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
-/// Files that open doors, by the names they usually have. `name` is in lower case.
+/// `name` is in lower case.
 fn is_credential(name: &str, is_folder: bool) -> bool {
     if is_folder {
-        return matches!(
-            name,
-            ".aws" | ".ssh" | ".gnupg" | ".azure" | ".kube" | ".docker" | ".password-store"
-        );
+        return CREDENTIAL_FOLDERS.contains(&name);
     }
-    const NAMES: [&str; 15] = [
-        "credentials",
-        "credentials.json",
-        "client_secret.json",
-        ".netrc",
-        "_netrc",
-        ".pgpass",
-        ".git-credentials",
-        ".htpasswd",
-        ".npmrc",
-        ".pypirc",
-        "id_rsa",
-        "id_dsa",
-        "id_ecdsa",
-        "id_ed25519",
-        "secrets.yaml",
-    ];
-    const ENDINGS: [&str; 11] = [
-        ".pem",
-        ".key",
-        ".p12",
-        ".pfx",
-        ".p8",
-        ".ppk",
-        ".jks",
-        ".keystore",
-        ".kdb",
-        ".kdbx",
-        ".ovpn",
-    ];
-    NAMES.contains(&name)
-        || name == ".env"
-        || name.starts_with(".env.")
-        || name.ends_with(".env")
-        || ENDINGS.iter().any(|ending| name.ends_with(ending))
+    CREDENTIAL_NAMES.contains(&name)
+        || CREDENTIAL_BEGINNINGS
+            .iter()
+            .any(|beginning| name.starts_with(beginning))
+        || CREDENTIAL_ENDINGS
+            .iter()
+            .any(|ending| name.ends_with(ending))
 }
 
 /// What changes when a file is written to or replaced.
@@ -294,7 +312,7 @@ struct Walk {
 impl Walk {
     fn folder(&mut self, path: &Path, name: &str, depth: usize) -> Result<()> {
         let entries = std::fs::read_dir(path)
-            .and_then(|entries| entries.collect::<std::io::Result<Vec<DirEntry>>>())
+            .and_then(Iterator::collect::<std::io::Result<Vec<DirEntry>>>)
             .map_err(Error::disk("read", path))?;
         let ignore = self.ignore_of(path, name);
         let is_ignoring = ignore.is_some();

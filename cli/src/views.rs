@@ -169,8 +169,8 @@ impl File {
 /// One immutable content of a file.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Version {
-    #[serde(alias = "number")]
-    pub(crate) version: u32,
+    #[serde(rename = "version", alias = "number")]
+    pub(crate) number: u32,
     pub(crate) size_bytes: u64,
     #[serde(default)]
     pub(crate) sha256: Option<String>,

@@ -95,7 +95,7 @@ async fn get_file(arguments: &Arguments, context: &Context<'_>) -> Result<()> {
     let wanted = match &earlier {
         Some(version) => Content {
             file_id: &file.id,
-            version: version.version,
+            version: version.number,
             size_bytes: version.size_bytes,
             sha256: version.sha256.as_deref(),
         },
@@ -154,7 +154,7 @@ async fn version(client: &Client, file: &File, number: u32) -> Result<Version> {
     let versions: views::Page<Version> = views::Page::read(&what, &list)?;
     let mut versions = versions.items.into_iter();
     versions
-        .find(|version| version.version == number)
+        .find(|version| version.number == number)
         .ok_or_else(|| {
             Error::failed(
                 format!("{} has no version {number}", file.place()),

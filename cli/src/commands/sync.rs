@@ -71,7 +71,7 @@ pub(crate) struct Arguments {
     /// Also what begins with a dot
     #[arg(long)]
     hidden: bool,
-    /// Also what looks like credentials, such as .env, id_rsa and *.pem
+    /// Also what looks like credentials, such as `.env`, `id_rsa` and `*.pem`
     #[arg(long)]
     include_credentials: bool,
     /// Passes over files larger than this
@@ -456,19 +456,19 @@ impl<'a> Sync<'a> {
             .iter()
             .map(|found| (found.name.as_str(), found))
             .collect();
-        let stores: Vec<(&Found, Why)> = plan
+        let wanted: Vec<(&Found, Why)> = plan
             .stores
             .iter()
             .filter_map(|(name, why)| Some((*found.get(name.as_str())?, *why)))
             .collect();
-        let total = stores.iter().map(|(found, _)| found.stamp.size_bytes).sum();
+        let total = wanted.iter().map(|(found, _)| found.stamp.size_bytes).sum();
         let progress = Progress::bytes("storing", total);
         let (uploader, places) = (&self.uploader, &*index);
-        let jobs: Vec<(&Found, Why, (String, String))> = stores
+        let jobs: Vec<(&Found, Why, (String, String))> = wanted
             .into_iter()
             .map(|(found, why)| (found, why, places.place_of(&found.name)))
             .collect();
-        let mut stores = futures::stream::iter(jobs)
+        let mut sending = futures::stream::iter(jobs)
             .map(async |(found, why, (folder, name))| {
                 let read_at = SystemTime::now();
                 let stored = store(uploader, found, folder, &name, &progress).await;
@@ -476,7 +476,7 @@ impl<'a> Sync<'a> {
             })
             .buffer_unordered(AT_ONCE);
         let mut ended = Ok(());
-        while let Some((found, why, read_at, stored)) = stores.next().await {
+        while let Some((found, why, read_at, stored)) = sending.next().await {
             let path = index.path_of(&found.name);
             let done = match stored {
                 Ok(Stored { value, sha256 }) => {
@@ -507,7 +507,7 @@ impl<'a> Sync<'a> {
                 break;
             }
         }
-        drop(stores);
+        drop(sending);
         progress.finish();
         ended
     }

@@ -305,7 +305,9 @@ mod tests {
 
         for (version, size_bytes) in [(2, 10), (1, 10), (1, 11)] {
             let part = PartFile::open(&target, identity(version, size_bytes)).unwrap();
-            assert_eq!(part.missing(u64::MAX), [0..size_bytes]);
+            assert!(
+                matches!(part.missing(u64::MAX)[..], [Range { start: 0, end }] if end == size_bytes)
+            );
         }
     }
 
@@ -323,7 +325,13 @@ mod tests {
 
         let part = PartFile::open(&target, identity(1, 100)).unwrap();
 
-        assert_eq!(part.missing(u64::MAX), [50..100]);
+        assert!(matches!(
+            part.missing(u64::MAX)[..],
+            [Range {
+                start: 50,
+                end: 100
+            }]
+        ));
         part.note(50..100).unwrap();
         assert!(part.missing(u64::MAX).is_empty());
     }

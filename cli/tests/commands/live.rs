@@ -145,13 +145,17 @@ impl Live {
     pub(crate) async fn run(&self, arguments: &[&str]) -> Run {
         let running = self.command(arguments).output();
         let output = tokio::time::timeout(PATIENCE * 2, running).await;
-        Run::from(output.expect("the command ends").unwrap())
+        Run::from(
+            output
+                .unwrap_or_else(|_| panic!("it does not end"))
+                .unwrap(),
+        )
     }
 
     /// Waits until the gate has done what it was told to.
     pub(crate) async fn held(&self) {
         let held = tokio::time::timeout(PATIENCE, self.gate.reached.notified());
-        held.await.expect("nothing comes to the gate");
+        assert!(held.await.is_ok(), "nothing comes to the gate");
     }
 
     /// Starts the command and returns once the gate has done what it was told to.

@@ -23,6 +23,10 @@ fn is_content(line: &str) -> bool {
     line.starts_with("GET ") && !line.starts_with("GET /v1/")
 }
 
+/// What it is called, what is done to which request of which kind, and how many parts the second run
+/// is to send, where that can be told.
+type Moment = (&'static str, Act, usize, fn(&str) -> bool, Option<usize>);
+
 fn count(passed: &[Passed], matches: fn(&str) -> bool) -> usize {
     passed.iter().filter(|passed| matches(&passed.line)).count()
 }
@@ -55,8 +59,7 @@ async fn assert_one_file(live: &Live, stored: &Value, sha256: &str) {
 #[tokio::test]
 async fn upload_killed_at_any_moment_and_put_again_is_one_right_file_and_no_session_is_left() {
     let live = Live::start().await;
-    // With how many parts are sent by the second run, where that can be told.
-    let moments: [(&str, Act, usize, fn(&str) -> bool, Option<usize>); 8] = [
+    let moments: [Moment; 8] = [
         (
             "before asking for a session",
             Act::HoldBefore,

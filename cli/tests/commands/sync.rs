@@ -262,7 +262,7 @@ impl Watching {
         let stderr = self.child.stderr.as_mut().unwrap();
         let mut lines = BufReader::new(stderr).lines();
         let line = tokio::time::timeout(PATIENCE, lines.next_line()).await;
-        line.expect("it does not complain").unwrap().unwrap();
+        assert!(line.is_ok(), "it does not complain");
     }
 
     /// Asks it for its end and returns how it ended.
@@ -273,7 +273,10 @@ impl Watching {
             .status();
         assert!(sent.unwrap().success());
         let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait()).await;
-        ended.expect("it does not end").unwrap().code()
+        ended
+            .unwrap_or_else(|_| panic!("it does not end"))
+            .unwrap()
+            .code()
     }
 }
 

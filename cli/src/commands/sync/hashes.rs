@@ -79,11 +79,11 @@ impl Hashes {
     pub(super) fn retain(
         &mut self,
         is_here: impl Fn(&str) -> bool,
-        is_there: impl Fn(&str) -> bool,
+        is_stored: impl Fn(&str) -> bool,
     ) {
         let before = (self.kept.hashes.len(), self.kept.sent.len());
         self.kept.hashes.retain(|name, _| is_here(name));
-        self.kept.sent.retain(|id, _| is_there(id));
+        self.kept.sent.retain(|id, _| is_stored(id));
         self.is_changed |= before != (self.kept.hashes.len(), self.kept.sent.len());
     }
 

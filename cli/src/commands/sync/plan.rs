@@ -78,8 +78,8 @@ impl Plan {
             }));
             from.is_none()
         });
-        let moved: HashSet<&String> = moves.iter().map(|one| &one.from).collect();
-        self.trash.retain(|name| !moved.contains(name));
+        let kept: HashSet<&String> = moves.iter().map(|one| &one.from).collect();
+        self.trash.retain(|name| !kept.contains(name));
         self.moves = moves;
     }
 

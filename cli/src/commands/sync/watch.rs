@@ -47,9 +47,9 @@ impl Watch {
                 ),
             )
         };
-        let hears = Arc::clone(&heard);
+        let listener = Arc::clone(&heard);
         let mut watcher =
-            notify::recommended_watcher(move |event| hears.take(&event)).map_err(failed)?;
+            notify::recommended_watcher(move |event| listener.take(&event)).map_err(failed)?;
         watcher
             .watch(folder, RecursiveMode::Recursive)
             .map_err(failed)?;
