@@ -116,6 +116,34 @@ async fn upload_killed_at_any_moment_and_put_again_is_one_right_file_and_no_sess
 }
 
 #[tokio::test]
+async fn upload_of_one_part_killed_at_any_moment_is_one_right_file_also_where_its_event_finishes_it()
+ {
+    let live = Live::start().await;
+    let moments: [(Act, fn(&str) -> bool); 5] = [
+        (Act::HoldAfter, begins),
+        (Act::HoldBefore, is_part),
+        (Act::HoldAfter, is_part),
+        (Act::HoldBefore, completes),
+        (Act::HoldAfter, completes),
+    ];
+    for (number, (act, matches)) in (0..).zip(moments) {
+        let name = format!("{number}.bin");
+        let sha256 = live.write(&name, &noise(10 * MIB, number));
+        live.order(act, 1, matches);
+        live.run_and_kill(&["put", &name]).await;
+        let mut passed = live.passed();
+
+        let run = live.run(&["put", &name, "--wait", "--json"]).await;
+
+        assert_eq!(run.code, Some(0), "moment {number}: {run:?}");
+        assert_one_file(&live, &run.json(), &sha256).await;
+        passed.extend(live.passed());
+        assert_eq!(ends(&live, &passed).await, ["committed"], "moment {number}");
+        assert_eq!(live.remembered("uploads"), 0);
+    }
+}
+
+#[tokio::test]
 async fn file_that_changed_meanwhile_is_sent_anew_and_the_old_session_ended() {
     let live = Live::start().await;
     live.write("a.bin", &noise(LARGE, 1));

@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 use crate::tree;
 use crate::views::{self, File, Page};
 
+/// How often a file is looked at whose revision changes: the document pipeline has fewer steps.
+const MOST_TRIES: u32 = 10;
+
 /// A file of Sheaf.
 #[derive(Clone, Debug)]
 pub(super) struct Remote {
@@ -104,23 +107,32 @@ pub(super) async fn rename(
     seen: &Remote,
     to: &str,
 ) -> Result<Value> {
-    let tag = still(client, seen).await?;
     let (folder, name) = index.place_of(to);
-    let call = Call::patch(&["files", &seen.id])
-        .header("If-Match", tag)
-        .json(json!({"folder": folder, "name": name}));
-    client.json(call).await
+    let call = Call::patch(&["files", &seen.id]).json(json!({"folder": folder, "name": name}));
+    if_still(client, seen, &call).await
 }
 
 /// Moves a file to the trash, unless it is another than was seen.
 pub(super) async fn trash(client: &Client, seen: &Remote) -> Result<()> {
-    let tag = match still(client, seen).await {
-        Ok(tag) => tag,
-        Err(Error::Problem(problem)) if matches!(problem.status, 404 | 410) => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let call = Call::delete(&["files", &seen.id]).header("If-Match", tag);
-    client.send(call).await.map(|_| ())
+    match if_still(client, seen, &Call::delete(&["files", &seen.id])).await {
+        Ok(_) => Ok(()),
+        Err(Error::Problem(problem)) if matches!(problem.status, 404 | 410) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a call if the file is still the version that was seen. That its revision changes, because
+/// it is just being read and summed up, is no reason not to.
+async fn if_still(client: &Client, seen: &Remote, call: &Call) -> Result<Value> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let tag = still(client, seen).await?;
+        match client.json(call.clone().header("If-Match", tag)).await {
+            Err(Error::Problem(problem)) if problem.status == 412 && tries < MOST_TRIES => {}
+            done => return done,
+        }
+    }
 }
 
 /// Checks that a file is still the version that was seen, and returns its revision.
