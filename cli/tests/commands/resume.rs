@@ -25,7 +25,9 @@ fn is_content(line: &str) -> bool {
 
 /// What it is called, what is done to which request of which kind, and how many parts the second run
 /// is to send, where that can be told.
-type Moment = (&'static str, Act, usize, fn(&str) -> bool, Option<usize>);
+type Moment = (&'static str, Act, usize, Matches, Option<usize>);
+
+type Matches = fn(&str) -> bool;
 
 fn count(passed: &[Passed], matches: fn(&str) -> bool) -> usize {
     passed.iter().filter(|passed| matches(&passed.line)).count()
@@ -119,7 +121,7 @@ async fn upload_killed_at_any_moment_and_put_again_is_one_right_file_and_no_sess
 async fn upload_of_one_part_killed_at_any_moment_is_one_right_file_also_where_its_event_finishes_it()
  {
     let live = Live::start().await;
-    let moments: [(Act, fn(&str) -> bool); 5] = [
+    let moments: [(Act, Matches); 5] = [
         (Act::HoldAfter, begins),
         (Act::HoldBefore, is_part),
         (Act::HoldAfter, is_part),
