@@ -182,9 +182,10 @@ impl<'a> Uploader<'a> {
                 Ok(Stored { value, sha256 })
             }
             Err(error) => {
-                let is_kept = matches!(self.keeping, Keeping::Resume(_)) && can_go_on(&error);
+                // While its session may be open, the next run is to find it, to go on or to end it.
                 if let Some(record) = record
-                    && !is_kept
+                    && !self.is_kept(&error)
+                    && !may_have_worked(&error)
                 {
                     record.forget()?;
                 }
@@ -323,12 +324,15 @@ impl<'a> Uploader<'a> {
 
     /// Ends a session that cannot come to a good end, so that its quota is free at once.
     async fn give_up(&self, upload_id: &str, error: &Error) {
-        let is_kept = matches!(self.keeping, Keeping::Resume(_)) && can_go_on(error);
-        let may_have_worked = matches!(error, Error::Transport { .. } | Error::Unreachable { .. });
-        if !is_kept && !may_have_worked {
+        if !self.is_kept(error) && !may_have_worked(error) {
             // What stays behind is swept later; that it could not be told changes nothing.
             let _ = self.abort(upload_id).await;
         }
+    }
+
+    /// Says whether what failed is left to be gone on with.
+    fn is_kept(&self, error: &Error) -> bool {
+        matches!(self.keeping, Keeping::Resume(_)) && can_go_on(error)
     }
 
     async fn abort(&self, upload_id: &str) -> Result<()> {
@@ -340,6 +344,11 @@ impl<'a> Uploader<'a> {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Says whether the server may have done what was asked, and only its answer was lost.
+const fn may_have_worked(error: &Error) -> bool {
+    matches!(error, Error::Transport { .. } | Error::Unreachable { .. })
 }
 
 /// Says whether the same upload may still succeed later: the server was away, a credential ran
