@@ -76,6 +76,10 @@ async fn ask_for(state: &State, object: &ListedObject) -> Result<bool> {
 fn object_at(key: &str) -> Option<(WorkspaceId, String)> {
     match ObjectKey::parse(key)? {
         ObjectKey::Inbox(workspace, path) if !path.ends_with('/') => Some((workspace, path)),
-        ObjectKey::Inbox(..) | ObjectKey::Blob(..) | ObjectKey::Text(..) => None,
+        ObjectKey::Inbox(..)
+        | ObjectKey::Blob(..)
+        | ObjectKey::Text(..)
+        | ObjectKey::Receipt(..)
+        | ObjectKey::ReceiptKey(_) => None,
     }
 }

@@ -15,18 +15,18 @@ use crate::quota;
 use crate::table::{Expression, Rejected, Write, to_row};
 
 #[derive(Debug, Serialize, Deserialize)]
-struct UploadItem {
+pub(crate) struct UploadItem {
     id: UploadId,
     blob: BlobRef,
     intent: Intent,
-    size_bytes: u64,
+    pub(crate) size_bytes: u64,
     content_type: Option<String>,
     sha256: Option<Sha256>,
     plan: Plan,
     multipart_id: Option<String>,
     /// `open`, `committed` or `aborted`, for conditions.
     phase: String,
-    upload_state: UploadState,
+    pub(crate) upload_state: UploadState,
     created_at: Timestamp,
     expires_at: Timestamp,
     due_pk: Option<String>,
@@ -38,7 +38,7 @@ struct UploadItem {
 /// How long a finished session can still be asked about.
 const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// How often a reservation is tried again that was refused and then would have held.
+/// How often a request is begun anew whose session another one like it has aborted meanwhile.
 const TRIES: u32 = 8;
 
 /// The row of a blob: what an object in S3 belongs to.
@@ -69,6 +69,12 @@ impl From<UploadItem> for Upload {
 }
 
 impl UploadItem {
+    /// When it was closed; none while it is open.
+    pub(crate) fn closed_at(&self) -> Option<Timestamp> {
+        let forget_at = Timestamp::from_second(self.forget_at?).ok()?;
+        forget_at.checked_sub(REMEMBERED_FOR).ok()
+    }
+
     fn new(upload: &Upload) -> Self {
         let due = Due::Upload.key(upload.expires_at, upload.id.uuid());
         Self {
@@ -93,7 +99,8 @@ impl UploadItem {
 
 const OPEN: &str = "open";
 
-/// Closes an open session. Holds only once, so whatever is written beside it is written once.
+/// Closes an open session that has reserved what it had when it was read. Holds only once, so whatever
+/// is written beside it is written once.
 pub(crate) fn close(
     workspace: &WorkspaceId,
     upload: &Upload,
@@ -107,7 +114,7 @@ pub(crate) fn close(
     };
     let forget_at = now.checked_add(REMEMBERED_FOR).unwrap_or(Timestamp::MAX);
     Ok(Write::Update {
-        condition: Some(Expression::new("phase = :open").text(":open", OPEN)),
+        condition: Some(open_with(upload.size_bytes)),
         key: Key::upload(workspace, upload.id),
         change: Expression::new(
             "SET phase = :phase, upload_state = :upload_state, forget_at = :forget_at REMOVE due_pk, due_sk",
@@ -116,6 +123,13 @@ pub(crate) fn close(
         .value(":upload_state", state)?
         .number(":forget_at", forget_at.as_second()),
     })
+}
+
+/// Holds while a session is open and has reserved so many bytes.
+fn open_with(size_bytes: u64) -> Expression {
+    Expression::new("phase = :open AND size_bytes = :reserved")
+        .text(":open", OPEN)
+        .number(":reserved", size_bytes)
 }
 
 /// What is known when an upload begins.
@@ -189,15 +203,13 @@ impl Store {
         upload: Upload,
         repeatable: Option<&Repeatable>,
     ) -> Result<Begun> {
-        const QUOTA: usize = 0;
-        const REPEATED: usize = 3;
+        const REPEATED: usize = 2;
         let blob = BlobItem {
             upload: upload.id,
             blob: upload.blob,
         };
         let now = upload.created_at;
         let writes = [
-            quota::reserve(workspace, upload.size_bytes, 1),
             Write::create(to_row(
                 Key::upload(workspace, upload.id),
                 &UploadItem::new(&upload),
@@ -208,8 +220,9 @@ impl Store {
             .map(|repeatable| idempotency::remember(workspace, repeatable, upload.id, now))
             .transpose()?;
         for _ in 0..TRIES {
-            let writes = writes.iter().chain(&remember).cloned().collect();
-            match self.table.transact(writes).await {
+            let writes: Vec<Write> = writes.iter().chain(&remember).cloned().collect();
+            let begun = self.transact_reserving(workspace, upload.size_bytes, 1, &writes);
+            match begun.await {
                 Ok(()) => return Ok(Begun::New(upload)),
                 Err(rejected) if rejected.at(REPEATED) => {
                     let Some(repeatable) = repeatable else { break };
@@ -222,10 +235,6 @@ impl Store {
                         workspace, repeatable, upload.id, before.id, now,
                     );
                     remember = Some(anew?);
-                }
-                Err(rejected) if rejected.at(QUOTA) => {
-                    self.explain_refused_quota(workspace, upload.size_bytes)
-                        .await?;
                 }
                 Err(rejected) => return Err(rejected.into_error("the upload could not begin")),
             }
@@ -279,6 +288,34 @@ impl Store {
         Ok(())
     }
 
+    /// Reserves more for an open upload whose size was not known when it began. Returns it as it is
+    /// then; one that has as much already is left as it is.
+    ///
+    /// # Errors
+    /// `QuotaExceeded`; `Busy` when another request grew or closed it.
+    pub async fn grow_upload(
+        &self,
+        workspace: &WorkspaceId,
+        mut upload: Upload,
+        size_bytes: u64,
+    ) -> Result<Upload> {
+        let more = size_bytes.saturating_sub(upload.size_bytes);
+        if more == 0 {
+            return Ok(upload);
+        }
+        let grow = Write::Update {
+            condition: Some(open_with(upload.size_bytes)),
+            key: Key::upload(workspace, upload.id),
+            change: Expression::new("SET size_bytes = :size_bytes")
+                .number(":size_bytes", size_bytes),
+        };
+        self.transact_reserving(workspace, more, 0, &[grow])
+            .await
+            .map_err(|rejected| rejected.into_error("the upload was changed by someone else"))?;
+        upload.size_bytes = size_bytes;
+        Ok(upload)
+    }
+
     /// Gives up an open upload: returns the quota, then removes what bytes there are.
     ///
     /// Does nothing to a session that is closed, so it may run twice and late. The rows go first:
@@ -306,19 +343,29 @@ impl Store {
         refused: Option<String>,
     ) -> Result<()> {
         let aborted = UploadState::Aborted { refused };
-        let writes = vec![
-            close(workspace, upload, &aborted, self.clock.now())?,
-            quota::give_back(workspace, upload.size_bytes, 1),
-            Write::Delete {
-                condition: None,
-                key: Key::blob(workspace, upload.blob.id),
-            },
-        ];
-        match self.table.transact(writes).await {
-            Ok(()) => self.remove_unfinished(workspace, upload).await,
-            Err(Rejected::Conditions(_)) => Ok(()),
-            Err(Rejected::Error(error)) => Err(error),
+        let mut upload = upload.clone();
+        for _ in 0..TRIES {
+            let writes = vec![
+                close(workspace, &upload, &aborted, self.clock.now())?,
+                quota::give_back(workspace, &self.shard, upload.size_bytes, 1),
+                Write::Delete {
+                    condition: None,
+                    key: Key::blob(workspace, upload.blob.id),
+                },
+            ];
+            match self.table.transact(writes).await {
+                Ok(()) => return self.remove_unfinished(workspace, &upload).await,
+                Err(Rejected::Conditions(_)) => {}
+                Err(Rejected::Error(error)) => return Err(error),
+            }
+            // Closed by someone else, or it has reserved more since it was read.
+            upload = match self.upload(workspace, upload.id).await {
+                Ok(upload) if upload.state == UploadState::Open => upload,
+                Ok(_) | Err(Error::NotFound { .. }) => return Ok(()),
+                Err(error) => return Err(error),
+            };
         }
+        Err(crate::table::busy("the upload is growing"))
     }
 
     async fn remove_unfinished(&self, workspace: &WorkspaceId, upload: &Upload) -> Result<()> {

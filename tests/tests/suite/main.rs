@@ -4,6 +4,7 @@ mod access;
 mod documents;
 mod input;
 mod names;
+mod receipts;
 mod uploads;
 
 use sha2::{Digest, Sha256};
