@@ -121,13 +121,12 @@ async fn show(id: &str, context: &Context<'_>) -> Result<()> {
 
 async fn verify(which: &Which, context: &Context<'_>) -> Result<()> {
     let client = context.client()?;
-    let keys = match &which.keys {
-        Some(path) => saved_keys(path)?,
-        None => {
-            let call = Call::get(&["receipt-keys"]);
-            let what = call.describe();
-            views::read(&what, &client.json(call).await?)?
-        }
+    let keys = if let Some(path) = &which.keys {
+        saved_keys(path)?
+    } else {
+        let call = Call::get(&["receipt-keys"]);
+        let what = call.describe();
+        views::read(&what, &client.json(call).await?)?
     };
     let ids = if which.all {
         all_ids(&client).await?

@@ -76,20 +76,22 @@ fn show(usage: &Usage, output: &Output) -> String {
         text.push('\n');
         text.push_str(&chart(&usage.trend).render(output.paint));
     }
-    if let (Some(bytes), Some(files)) = (usage.change_bytes_30d, usage.change_files_30d) {
-        let since = usage.trend.first().map(|day| day.date.to_string());
-        text.push_str(&format!(
-            "\nSince {}: {} and {}.",
-            since.unwrap_or_default(),
-            change(bytes, human::size),
-            change(files, |files| human::count(files, "file", "files")),
-        ));
-        if let Some(date) = usage.full_on {
-            text.push_str(&format!(" Full on {date} if it goes on like this."));
-        }
-        text.push('\n');
-    }
+    text.push_str(&since_the_first_day(usage).unwrap_or_default());
     text
+}
+
+/// Tells how much more there is than on the first of the days, and when that fills the quota.
+fn since_the_first_day(usage: &Usage) -> Option<String> {
+    let first = usage.trend.first()?.date;
+    let bytes = change(usage.change_bytes_30d?, human::size);
+    let files = change(usage.change_files_30d?, |files| {
+        human::count(files, "file", "files")
+    });
+    let full = usage
+        .full_on
+        .map(|date| format!(" Full on {date} if it goes on like this."));
+    let full = full.unwrap_or_default();
+    Some(format!("\nSince {first}: {bytes} and {files}.{full}\n"))
 }
 
 /// A bar for each day, in proportion to the day that had most.

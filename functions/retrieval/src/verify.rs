@@ -40,10 +40,10 @@ pub async fn verify(
         .transpose()?;
     query.finish()?;
     let id: ReceiptId = id.parse()?;
-    let verification = state
-        .store
-        .verify_receipt(&principal.workspace, id, from.unwrap_or_default())
-        .await?;
+    let from = from.unwrap_or_default();
+    let verifying = state.store.verify_receipt(&principal.workspace, id, from);
+    // Boxed: it asks both stores, and the futures of two SDKs make one too large for a stack.
+    let verification = Box::pin(verifying).await?;
     let next_cursor = verification.next.map(|next| encode(&next)).transpose()?;
     Ok(axum::Json(VerificationView::new(
         &verification,

@@ -175,17 +175,17 @@ impl Available {
             |least, part| if least > 0 { least.max(part) } else { 0 },
         );
         let mut takes = Vec::new();
-        let mut taken = Amount::default();
+        let mut sum = Amount::default();
         for (place, available) in self.places(shard) {
-            if taken.covers(least) {
+            if sum.covers(least) {
                 break;
             }
             let take = block
-                .minus(taken)
+                .minus(sum)
                 .positive()
                 .with(available.positive(), i64::min);
             if !take.is_zero() {
-                taken = taken.plus(take);
+                sum = sum.plus(take);
                 takes.push((place, take));
             }
         }

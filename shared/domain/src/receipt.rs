@@ -243,9 +243,9 @@ mod tests {
             |receipt| receipt.manifest.as_mut().unwrap().sha256 = Sha256::of(b"other"),
         ];
         for change in changes {
-            let mut changed = intact.clone();
-            change(&mut changed);
-            assert!(!changed.is_intact(), "{changed:?}");
+            let mut tampered = intact.clone();
+            change(&mut tampered);
+            assert!(!tampered.is_intact(), "{tampered:?}");
         }
         let mut other = manifest.clone();
         other.versions[1].size_bytes += 1;
