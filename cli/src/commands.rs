@@ -14,12 +14,14 @@ mod ls;
 mod members;
 mod outcomes;
 mod put;
+mod receipts;
 mod rm;
 mod serve;
 mod show;
 mod sync;
 mod templates;
 mod token;
+mod usage;
 
 use clap::Subcommand;
 
@@ -44,6 +46,8 @@ pub(crate) enum Command {
     Templates(templates::Arguments),
     Dossiers(dossiers::Arguments),
     Dossier(dossier::Arguments),
+    Usage(usage::Arguments),
+    Receipts(receipts::Arguments),
     Failures(failures::Arguments),
     Keys(keys::Arguments),
     Members(members::Arguments),
@@ -80,6 +84,8 @@ pub(crate) async fn run(command: Command, context: &Context<'_>) -> Result<()> {
         Command::Templates(arguments) => templates::run(&arguments, context).await,
         Command::Dossiers(arguments) => dossiers::run(&arguments, context).await,
         Command::Dossier(arguments) => dossier::run(&arguments, context).await,
+        Command::Usage(arguments) => usage::run(&arguments, context).await,
+        Command::Receipts(arguments) => receipts::run(&arguments, context).await,
         Command::Failures(arguments) => failures::run(&arguments, context).await,
         Command::Keys(arguments) => keys::run(&arguments, context).await,
         Command::Members(arguments) => members::run(&arguments, context).await,

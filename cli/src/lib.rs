@@ -15,6 +15,7 @@ mod error;
 mod locate;
 mod output;
 mod progress;
+mod receipt;
 mod retry;
 mod size;
 mod state;

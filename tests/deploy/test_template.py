@@ -294,10 +294,18 @@ def test_bucket_is_closed_and_encrypted(template):
     assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
     policy = of_type(template, "AWS::S3::BucketPolicy")["BucketPolicy"]
     assert referred(policy["Bucket"]) == "Bucket"
-    [statement] = policy["PolicyDocument"]["Statement"]
+    statement, keys = policy["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
     assert {text(resource) for resource in statement["Resource"]} == {"${Bucket.Arn}", "${Bucket.Arn}/*"}
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": False}}
+    assert (keys["Effect"], keys["Principal"], text(keys["Resource"])) == ("Deny", "*", "${Bucket.Arn}/keys/*")
+    erasing = {logical(function).replace("Function", "Role") for function in ("organize", "cleanup")}
+    assert {referred(arn) for arn in keys["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]} == erasing
+
+
+def test_keys_are_for_those_who_erase(template):
+    with_keys = {function for function in ALL_FUNCTIONS if "objects keys/" in source.permissions(function)}
+    assert with_keys == {"organize", "cleanup"}
 
 
 def test_browsers_may_only_come_from_the_allowed_origins(template):
@@ -459,8 +467,9 @@ def test_all_logs_end(template):
 def test_alarms_watch_dead_letters_functions_and_the_api(template):
     watched = set()
     for alarm in of_type(template, "AWS::CloudWatch::Alarm").values():
-        [dimension] = alarm["Dimensions"]
-        watched.add((alarm["Namespace"], alarm["MetricName"], referred(dimension["Value"])))
+        of = alarm["Dimensions"][0]["Value"] if "Dimensions" in alarm else alarm["Namespace"]
+        namespace = alarm["Namespace"] if "Dimensions" in alarm else "of its logs"
+        watched.add((namespace, alarm["MetricName"], referred(of)))
         assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
         assert alarm["TreatMissingData"] == "notBreaching"
         assert chosen(alarm["AlarmActions"]) == [{"Ref": "AlarmTopicArn"}]
@@ -469,7 +478,18 @@ def test_alarms_watch_dead_letters_functions_and_the_api(template):
         {("AWS/SQS", "ApproximateNumberOfMessagesVisible", queue) for queue in dead_letters}
         | {("AWS/Lambda", "Errors", logical(function)) for function in ALL_FUNCTIONS}
         | {("AWS/ApiGateway", "5xx", "Api")}
+        | {("of its logs", "QuotaAlerts", "AWS::StackName")}
     )
+
+
+def test_metrics_count_lines_that_the_code_writes(template):
+    filters = of_type(template, "AWS::Logs::MetricFilter")
+    assert filters
+    for properties in filters.values():
+        assert referred(properties["LogGroupName"]) == "CleanupLogs"
+        assert properties["MetricTransformations"][0]["MetricNamespace"] == {"Ref": "AWS::StackName"}
+        event = re.fullmatch(r'\{ \$\.event = "(\w+)" \}', properties["FilterPattern"])[1]
+        assert f'event = "{event}"' in source.source("cleanup")
 
 
 def test_outputs_name_what_an_operator_needs(template):

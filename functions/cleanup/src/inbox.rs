@@ -79,6 +79,8 @@ fn object_at(key: &str) -> Option<(WorkspaceId, String)> {
         ObjectKey::Inbox(..)
         | ObjectKey::Blob(..)
         | ObjectKey::Text(..)
-        | ObjectKey::Staged(..) => None,
+        | ObjectKey::Staged(..)
+        | ObjectKey::Receipt(..)
+        | ObjectKey::ReceiptKey(_) => None,
     }
 }

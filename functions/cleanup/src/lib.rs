@@ -1,6 +1,6 @@
 //! The `cleanup` function: on schedule it removes what has expired, aborts uploads left open, sends
-//! work again whose message was lost, asks again for objects of the inbox and compares objects and
-//! rows; from the access queue it counts downloads.
+//! work again whose message was lost, counts what workspaces use, asks again for objects of the inbox
+//! and compares objects and rows; from the access queue it counts downloads.
 //!
 //! All of it may run twice and at once: every step looks at the row first and has its condition.
 //!
@@ -8,7 +8,9 @@
 //! - table: read, scan, write
 //! - index due: read
 //! - objects blobs/: get, delete, abort
+//! - objects keys/: get, put
 //! - objects presigned/: get, delete, abort
+//! - objects receipts/: put
 //! - objects staged/: delete
 //! - objects text/: delete
 //! - bucket: list, list-multiparts
@@ -21,6 +23,7 @@ pub mod sweep;
 
 mod inbox;
 mod reconcile;
+mod usage;
 
 use std::time::Duration;
 

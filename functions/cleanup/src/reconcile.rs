@@ -9,8 +9,8 @@
 //! there, and the walk over texts finishes it.
 //!
 //! The other way round it walks over the rows, some pages a run: every version older than an hour
-//! must have its object, and what is known of bytes that have no text must be referred to by a
-//! version.
+//! must have its object, what is known of bytes that have no text must be referred to by a version,
+//! and what a workspace uses must be what its rows add up to.
 
 use std::time::Instant;
 
@@ -25,8 +25,8 @@ use store::blob::{
 use store::forget::Text;
 use store::walk::{Stand, Walked};
 
-use crate::State;
 use crate::sweep::{AT_ONCE, Report};
+use crate::{State, usage};
 
 /// Age from which an object must have its row. That of a blob is written first, so this only has to
 /// outlast a write that was under way when its session was aborted; that of a text is written right
@@ -83,6 +83,7 @@ async fn walk_rows(state: &State, until: Instant, report: &mut Report) -> Result
     let Stand::After(mut last) = store.stand_of_walk().await? else {
         return Ok(());
     };
+    let mut recount = store.recount(last.as_ref()).await?;
     for _ in 0..state.limits.row_pages {
         if Instant::now() >= until {
             break;
@@ -104,8 +105,16 @@ async fn walk_rows(state: &State, until: Instant, report: &mut Report) -> Result
             }
         }
         last = page.last;
+        if let Some(counted) = recount {
+            recount = store
+                .count_page(counted, &page.charges, last.as_ref())
+                .await?;
+        }
         store.note_walked_to(last.clone()).await?;
         if last.is_none() {
+            if let Some(recount) = recount {
+                usage::tell_differences(&store.end_recount(recount).await?, report);
+            }
             break;
         }
     }
@@ -270,7 +279,11 @@ async fn abort_orphan(state: &State, multipart: &ListedMultipart) -> Result<bool
 fn blob_at(path: &str) -> Option<(WorkspaceId, BlobRef)> {
     match ObjectKey::parse(path)? {
         ObjectKey::Blob(workspace, blob) => Some((workspace, blob)),
-        ObjectKey::Text(..) | ObjectKey::Staged(..) | ObjectKey::Inbox(..) => None,
+        ObjectKey::Text(..)
+        | ObjectKey::Staged(..)
+        | ObjectKey::Inbox(..)
+        | ObjectKey::Receipt(..)
+        | ObjectKey::ReceiptKey(_) => None,
     }
 }
 
@@ -278,7 +291,11 @@ fn blob_at(path: &str) -> Option<(WorkspaceId, BlobRef)> {
 fn staged_at(path: &str) -> Option<(WorkspaceId, UploadId, BlobId)> {
     match ObjectKey::parse(path)? {
         ObjectKey::Staged(workspace, upload, id) => Some((workspace, upload, id)),
-        ObjectKey::Blob(..) | ObjectKey::Text(..) | ObjectKey::Inbox(..) => None,
+        ObjectKey::Blob(..)
+        | ObjectKey::Text(..)
+        | ObjectKey::Inbox(..)
+        | ObjectKey::Receipt(..)
+        | ObjectKey::ReceiptKey(_) => None,
     }
 }
 
@@ -290,7 +307,11 @@ fn text_at(path: &str) -> Option<Text> {
             content,
             id,
         }),
-        ObjectKey::Blob(..) | ObjectKey::Staged(..) | ObjectKey::Inbox(..) => None,
+        ObjectKey::Blob(..)
+        | ObjectKey::Staged(..)
+        | ObjectKey::Inbox(..)
+        | ObjectKey::Receipt(..)
+        | ObjectKey::ReceiptKey(_) => None,
     }
 }
 

@@ -2,8 +2,9 @@
 //! reconciler.
 //!
 //! Files whose time is up lose their bytes and leave a receipt; erasures that stopped half-way go
-//! on; uploads whose session ran out are aborted; work whose message may be lost is sent again. An
-//! index may lag behind the table, so each row is looked at before anything is done about it.
+//! on; uploads whose session ran out are aborted; work whose message may be lost is sent again; what
+//! a workspace uses is counted once a day. An index may lag behind the table, so each row is looked at
+//! before anything is done about it.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -17,7 +18,7 @@ use store::keys::{DUE_SHARDS, Due};
 use store::table::Row;
 use tracing::{info, warn};
 
-use crate::{State, inbox, reconcile};
+use crate::{State, inbox, reconcile, usage};
 
 /// How many rows are worked on at once: enough to hide the waiting, few enough to leave the table
 /// to the requests of people.
@@ -32,12 +33,18 @@ pub struct Report {
     pub uploads_aborted: u64,
     /// Pieces of work that were sent again.
     pub work_resent: u64,
+    /// Workspaces whose usage was counted for the day.
+    pub usage_counted: u64,
     /// Objects of the inbox that were asked for because their event may be lost.
     pub inbox_resent: u64,
     /// Objects, multipart uploads and readings that belonged to nothing.
     pub orphans_removed: u64,
     /// Versions whose object is missing.
     pub missing: u64,
+    /// Workspaces whose quota said something else than their rows add up to.
+    pub quotas_wrong: u64,
+    /// Those of them that were mended.
+    pub quotas_mended: u64,
     /// What could not be done now; it is tried again by the next run.
     pub errors: u64,
 }
@@ -62,9 +69,12 @@ pub async fn run(state: &State) -> Report {
         expired = report.expired,
         uploads_aborted = report.uploads_aborted,
         work_resent = report.work_resent,
+        usage_counted = report.usage_counted,
         inbox_resent = report.inbox_resent,
         orphans_removed = report.orphans_removed,
         missing = report.missing,
+        quotas_wrong = report.quotas_wrong,
+        quotas_mended = report.quotas_mended,
         errors = report.errors,
         "cleaned up"
     );
@@ -81,7 +91,7 @@ struct Shard {
 /// Works on what is due until nothing is left or the time is up.
 async fn sweep(state: &State, until: Instant, report: &mut Report) {
     let now = state.store.clock.now();
-    let mut shards: VecDeque<Shard> = [Due::Work, Due::Upload, Due::Expiry]
+    let mut shards: VecDeque<Shard> = [Due::Work, Due::Upload, Due::Expiry, Due::Usage]
         .into_iter()
         .flat_map(|due| (0..DUE_SHARDS).map(move |number| (due, number)))
         .map(|(due, number)| Shard {
@@ -128,9 +138,11 @@ async fn work_on_page(
                 (Ok(true), Due::Expiry) => report.expired += 1,
                 (Ok(true), Due::Upload) => report.uploads_aborted += 1,
                 (Ok(true), Due::Work) => report.work_resent += 1,
+                (Ok(true), Due::Usage) => report.usage_counted += 1,
                 (Err(error), Due::Expiry) => report.failed("erasing a file", &error),
                 (Err(error), Due::Upload) => report.failed("aborting an upload", &error),
                 (Err(error), Due::Work) => report.failed("sending work again", &error),
+                (Err(error), Due::Usage) => report.failed("counting a usage", &error),
             }
         }
     }
@@ -149,5 +161,6 @@ async fn work_on(state: &State, due: Due, row: &DueId) -> Result<bool> {
         }
         Due::Upload => store.abort_due(workspace, UploadId::new(row.id)).await,
         Due::Work => store.resend(workspace, WorkId::new(row.id)).await,
+        Due::Usage => usage::count(state, workspace).await,
     }
 }

@@ -14,7 +14,13 @@ pub(crate) async fn take(state: &State, path: &str) -> Result<()> {
         Some(ObjectKey::Blob(workspace, blob)) => finish(state, &workspace, blob).await,
         Some(ObjectKey::Inbox(workspace, rest)) => inbox::take(state, workspace, &rest).await,
         // A prefix that raises no event of ours, or an inbox of no valid workspace.
-        Some(ObjectKey::Text(..) | ObjectKey::Staged(..)) | None => {
+        Some(
+            ObjectKey::Text(..)
+            | ObjectKey::Staged(..)
+            | ObjectKey::Receipt(..)
+            | ObjectKey::ReceiptKey(_),
+        )
+        | None => {
             warn!("an event of an object that is none of ours");
             Ok(())
         }

@@ -26,7 +26,7 @@ pub enum Deleted {
     /// The file, which is in the trash.
     Trashed(Box<FileView>),
     /// The receipt of a file that is gone for good.
-    Erased(ReceiptView),
+    Erased(Box<ReceiptView>),
 }
 
 /// Moves a file to the trash, or with `permanent=true` deletes it for good.
@@ -98,5 +98,6 @@ async fn erase(
     let receipt = store
         .erase_file(&workspace, id, Reason::Deleted, still)
         .await?;
-    Ok(axum::Json(Deleted::Erased(receipt.into())).into_response())
+    let view = Box::new(ReceiptView::from(receipt));
+    Ok(axum::Json(Deleted::Erased(view)).into_response())
 }

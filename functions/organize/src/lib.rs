@@ -3,7 +3,9 @@
 //! # Permissions
 //! - table: read, write
 //! - objects blobs/: delete
+//! - objects keys/: get, put
 //! - objects presigned/: delete
+//! - objects receipts/: put
 //! - objects text/: delete
 //! - queue ingest: send
 //! - queue summarize: send

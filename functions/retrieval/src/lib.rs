@@ -6,6 +6,7 @@
 //! - index list: read
 //! - objects blobs/: get
 //! - objects presigned/: get
+//! - objects receipts/: get
 //! - objects text/: get
 //! - bucket: list
 //! - queue access: send
@@ -19,11 +20,15 @@ pub mod file;
 pub mod files;
 pub mod folders;
 pub mod health;
+pub mod manifest;
 pub mod openapi;
 pub mod receipt;
+pub mod receipt_keys;
+pub mod receipts;
 pub mod templates;
 pub mod text;
 pub mod usage;
+pub mod verify;
 pub mod versions;
 pub mod workspaces;
 
@@ -83,7 +88,11 @@ api::routes! {
     dossier::documents,
     templates::list,
     templates::show,
+    receipts::list,
     receipt::show,
+    manifest::fetch,
+    verify::verify,
+    receipt_keys::list,
     usage::show,
     failures::list,
     workspaces::list,

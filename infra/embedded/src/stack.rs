@@ -9,7 +9,8 @@ use runtime::ids::Ids;
 use store::Store;
 use store::blob::Blobs;
 use store::lease::{Holders, Run};
-use store::quota::Quota;
+use store::quota::{Quota, Shard};
+use store::receipt_key::Signer;
 use store::table::Table;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -161,6 +162,9 @@ impl Stack {
             clock: settings.clock,
             ids: Ids,
             quota: settings.quota,
+            // All requests are of this process, so they need no other.
+            shard: Shard::new(0),
+            signer: Signer::new(1),
             // The data folder is locked, so nobody else holds anything in it.
             holders: Holders::One(Run::new(Ids)),
         };

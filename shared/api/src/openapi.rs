@@ -10,6 +10,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::problem::ProblemView;
 
+/// The paths under `/v1/` that need no credentials.
+const OPEN: [&str; 2] = ["/v1/openapi.json", "/v1/receipt-keys"];
+
 /// Statuses that any route can answer with, and when.
 const COMMON: [(&str, &str); 7] = [
     ("400", "The request cannot be read"),
@@ -56,7 +59,7 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
         .schemas
         .insert("Problem".to_owned(), ProblemView::schema());
     for (path, item) in &mut document.paths.paths {
-        let open = path == "/v1/openapi.json" || !path.starts_with("/v1/");
+        let open = OPEN.contains(&path.as_str()) || !path.starts_with("/v1/");
         let operations = [
             ("get", &mut item.get),
             ("post", &mut item.post),

@@ -80,7 +80,11 @@ pub fn encode<C: Serialize>(position: &C) -> Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-fn decode<C: DeserializeOwned>(text: &str) -> Result<C> {
+/// Reads a cursor.
+///
+/// # Errors
+/// `Invalid` when it is none of ours.
+pub fn decode<C: DeserializeOwned>(text: &str) -> Result<C> {
     let refused = || {
         Error::invalid(
             "/cursor",

@@ -15,12 +15,14 @@ pub mod id;
 pub mod message;
 pub mod name;
 pub mod principal;
+pub mod quota;
 pub mod quotation;
 pub mod receipt;
 pub mod summary;
 pub mod tag;
 pub mod tus;
 pub mod upload;
+pub mod usage;
 
 pub use error::{Error, Kind, Result, Retry};
 pub use id::{

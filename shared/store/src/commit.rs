@@ -13,7 +13,7 @@ use crate::Store;
 use crate::failure::forget_failures;
 use crate::file::{Found, change_file, create_file, create_version};
 use crate::folder::{claim_name, folder_present, renew_name};
-use crate::quota;
+use crate::quota::{self, Shard};
 use crate::table::{Rejected, Write};
 use crate::upload::{close, read_version};
 use crate::work;
@@ -70,7 +70,9 @@ impl Store {
                 Ok(Target::New(name)) => {
                     self.plan_file(workspace, upload, content, origin, folder, name, now)?
                 }
-                Ok(Target::Existing(file)) => plan_version(workspace, upload, content, *file, now)?,
+                Ok(Target::Existing(file)) => {
+                    plan_version(workspace, &self.shard, upload, content, *file, now)?
+                }
                 Err(refusal) => return self.refused(workspace, upload, refusal).await,
             };
             let committed = UploadState::Committed {
@@ -223,6 +225,7 @@ fn expiry(intent: &Intent, now: Timestamp) -> Option<Timestamp> {
 /// Plans a new version of a file. Its expiry, type and tags stay unless new ones are given.
 fn plan_version(
     workspace: &WorkspaceId,
+    shard: &Shard,
     upload: &Upload,
     content: &Content,
     mut file: File,
@@ -253,7 +256,7 @@ fn plan_version(
         change_file(workspace, &mut file, now)?,
         create_version(workspace, file.id, &version)?,
         // A new version of a file is no new file.
-        quota::give_back(workspace, 0, 1),
+        quota::give_back(workspace, shard, 0, 1),
     ];
     // What was given up of the version before is not to be done any more.
     writes.extend(forget_failures(workspace, file.id, replaced));

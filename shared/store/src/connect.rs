@@ -12,7 +12,8 @@ use crate::Store;
 use crate::blob::Blobs;
 use crate::lease::Holders;
 use crate::queue::SqsQueues;
-use crate::quota::Quota;
+use crate::quota::{Quota, Shard};
+use crate::receipt_key::Signer;
 use crate::table::Table;
 
 /// The environment variable that names a queue, and what it means.
@@ -57,6 +58,8 @@ impl Store {
             files: config::optional("QUOTA_FILES", "files a new workspace may store")?
                 .unwrap_or(usual.files),
         };
+        let receipt_key =
+            config::optional("RECEIPT_KEY", "the number of the key that signs receipts")?;
         let aws = runtime::aws::from_environment()?;
         let sqs = aws_sdk_sqs::Client::new(&aws);
         Ok(Self {
@@ -66,6 +69,8 @@ impl Store {
             clock: Clock::system(),
             ids: Ids,
             quota,
+            shard: Shard::any(Ids),
+            signer: Signer::new(receipt_key.unwrap_or(1)),
             holders: Holders::Many,
         })
     }

@@ -17,7 +17,7 @@ use crate::file::{Found, GoneItem, RowKind, remove_version, unchanged};
 use crate::folder::free_name;
 use crate::keys::{Due, Key};
 use crate::quota;
-use crate::receipt::keep_receipt;
+use crate::receipt::{Removal, keep_receipt};
 use crate::table::{Expression, Rejected, Write, to_row};
 
 /// How long a tombstone answers 410 before the id is as unknown as any other.
@@ -155,14 +155,14 @@ impl Store {
             }
         }
         let now = self.clock.now();
-        let receipt = Receipt::new(
-            item.receipt,
-            item.id,
-            item.reason,
-            item.gone_at,
-            now,
-            self.planned_versions(workspace, item.receipt).await?,
-        );
+        let removal = Removal {
+            receipt: item.receipt,
+            file: item.id,
+            reason: item.reason,
+            gone_at: item.gone_at,
+            removed_at: now,
+        };
+        let receipt = self.sign_receipt(workspace, removal).await?;
         let tombstone = GoneItem {
             kind: RowKind::Tombstone,
             planned_pages: None,
@@ -181,8 +181,8 @@ impl Store {
                 condition: Some(is_erasing("")?),
                 row: to_row(Key::file(workspace, item.id), &tombstone)?,
             },
-            keep_receipt(workspace, &receipt)?,
-            quota::give_back(workspace, 0, 1),
+            keep_receipt(&receipt)?,
+            quota::give_back(workspace, &self.shard, 0, 1),
             Write::Delete {
                 condition: None,
                 key: Key::counters(workspace, item.id),
@@ -236,7 +236,7 @@ impl Store {
                 condition: None,
                 key: Key::blob(workspace, version.blob.id),
             },
-            quota::give_back(workspace, version.size_bytes, 0),
+            quota::give_back(workspace, &self.shard, version.size_bytes, 0),
         ];
         writes.extend(forget_failures(workspace, file, version.version));
         // One that was never read is not counted: its hash is that of the upload.

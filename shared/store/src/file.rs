@@ -100,7 +100,7 @@ pub(crate) struct VersionItem {
     number: u32,
     pub(crate) content: Content,
     version_owner: String,
-    created_at: Timestamp,
+    pub(crate) created_at: Timestamp,
     /// Whether what is known of its bytes counts it among those that refer to them.
     #[serde(default)]
     pub(crate) counted: bool,

@@ -12,7 +12,9 @@
 //! | upload | `W#{workspace}#U#{upload}` | `A` | by id |
 //! | state of a tus upload | `W#{workspace}#U#{upload}` | `T` | with the upload, in one query |
 //! | blob | `W#{workspace}#B#{blob}` | `A` | what an object in S3 belongs to |
-//! | quota | `W#{workspace}#Q` | `A` | what may still be stored |
+//! | quota | `W#{workspace}#Q` | `A` | what may still be stored and is not given out |
+//! | shard of a quota | `W#{workspace}#Q#{shard}` | `A` | what is given out to some of the writers |
+//! | day | `W#{workspace}#Q` | `D#{date}` | what was used on a day |
 //! | idempotency | `W#{workspace}#I#{principal}#{hash}` | `A` | whether a request was made before |
 //! | work | `W#{workspace}#O#{work}` | `A` | whether work is still to be done |
 //! | failure | `W#{workspace}#X` | `{work}` | work that was given up |
@@ -24,15 +26,17 @@
 //! | posted dossier | `W#{workspace}#P#{type}:{tag}` | `S#{dossier}` | the dossiers a file may belong to |
 //! | receipt | `W#{workspace}#R` | `{receipt}` | by id |
 //! | page of a receipt | `W#{workspace}#R#{receipt}` | `{page}` | the versions that a deletion removes |
+//! | key of receipts | `S#receipts` | `K#{key}` | the public keys that receipts were signed with |
 //! | API key | `W#{workspace}#K` | `{key}` | by id; all keys of a workspace |
 //! | person | `W#{workspace}#M` | the principal | the members of a workspace, and who is invited |
 //! | role | `P#{principal}` | the workspace | what a principal may do where |
 //! | invitation | `P#{principal}#I` | the workspace | the workspaces that a principal may join |
 //! | reconciler | `S#reconciler` | `A` | how far the reconciler has come over objects |
 //! | reconciler | `S#reconciler` | `B` | how far the reconciler has come over rows |
+//! | recount | `S#reconciler` | `C` | what the walk over rows has counted of workspaces |
 //! | inbox | `S#inbox` | `A` | how far the walk over the inbox has come |
 //!
-//! Only the last five do not begin with the workspace: two tell a principal's workspaces, the
+//! Only the key of receipts and the last six do not begin with the workspace: two tell a principal's workspaces, the
 //! others are of the whole deployment.
 //!
 //! | index | `{name}_pk` | `{name}_sk` | asked for |
@@ -75,7 +79,7 @@ pub struct Key {
 }
 
 /// The sort key of the row that a partition is about.
-const SELF: &str = "A";
+pub const SELF: &str = "A";
 
 impl Key {
     fn new(pk: String, sk: impl Into<String>) -> Self {
@@ -140,7 +144,21 @@ impl Key {
 
     /// The quota of a workspace.
     pub fn quota(workspace: &WorkspaceId) -> Self {
-        Self::new(format!("W#{workspace}#Q"), SELF)
+        Self::new(quota_partition(workspace), SELF)
+    }
+
+    /// A shard of the quota of a workspace. Each is in a partition of its own, because a partition
+    /// takes no more writes than a row.
+    pub fn quota_shard(workspace: &WorkspaceId, shard: u8) -> Self {
+        Self::new(format!("W#{workspace}#Q#{shard:02}"), SELF)
+    }
+
+    /// What a workspace used on a day.
+    pub fn usage_of_day(workspace: &WorkspaceId, date: Date) -> Self {
+        Self::new(
+            quota_partition(workspace),
+            format!("{USAGE_OF_DAY_PREFIX}{date}"),
+        )
     }
 
     /// A request that may be repeated; `hash` is of the client's Idempotency-Key.
@@ -218,7 +236,7 @@ impl Key {
 
     /// A deletion receipt.
     pub fn receipt(workspace: &WorkspaceId, receipt: ReceiptId) -> Self {
-        Self::new(format!("W#{workspace}#R"), receipt.to_string())
+        Self::new(receipts_partition(workspace), receipt.to_string())
     }
 
     /// A page of the versions that a deletion removes.
@@ -226,6 +244,14 @@ impl Key {
         Self::new(
             receipt_pages_partition(workspace, receipt),
             format!("{page:010}"),
+        )
+    }
+
+    /// A public key that receipts were signed with.
+    pub fn receipt_key(id: &str) -> Self {
+        Self::new(
+            receipt_keys_partition(),
+            format!("{RECEIPT_KEY_PREFIX}{id}"),
         )
     }
 
@@ -264,6 +290,11 @@ impl Key {
         Self::new("S#reconciler".to_owned(), "B")
     }
 
+    /// What the walk over rows has counted of workspaces.
+    pub fn recount() -> Self {
+        Self::new("S#reconciler".to_owned(), "C")
+    }
+
     /// Returns the key as attributes.
     pub fn attributes(self) -> HashMap<String, AttributeValue> {
         HashMap::from([
@@ -285,6 +316,10 @@ pub const MEMBER_PREFIX: &str = "M#";
 pub const POSTED_FILE_PREFIX: &str = "F#";
 /// Begins the sort keys of posted dossiers.
 pub const POSTED_DOSSIER_PREFIX: &str = "S#";
+/// Begins the sort keys of public keys that receipts were signed with.
+pub const RECEIPT_KEY_PREFIX: &str = "K#";
+/// Begins the sort keys of what was used on days.
+pub const USAGE_OF_DAY_PREFIX: &str = "D#";
 /// Begins the sort keys of summaries.
 pub const SUMMARY_PREFIX: &str = "S#";
 
@@ -325,9 +360,24 @@ pub fn posting_partition(
     format!("W#{workspace}#P#{}:{tag}", escape(document_type))
 }
 
+/// The partition of a workspace's quota: what is not given out, and what was used on days.
+pub fn quota_partition(workspace: &WorkspaceId) -> String {
+    format!("W#{workspace}#Q")
+}
+
 /// The partition of a workspace's given-up work.
 pub fn failures_partition(workspace: &WorkspaceId) -> String {
     format!("W#{workspace}#X")
+}
+
+/// The partition of a workspace's receipts.
+pub fn receipts_partition(workspace: &WorkspaceId) -> String {
+    format!("W#{workspace}#R")
+}
+
+/// The partition of the public keys that receipts were signed with, of the whole deployment.
+pub fn receipt_keys_partition() -> String {
+    "S#receipts".to_owned()
 }
 
 /// The partition of the versions that a deletion removes.
@@ -399,6 +449,8 @@ pub enum Due {
     Upload,
     /// Work whose message may be lost.
     Work,
+    /// Workspaces whose usage is to be counted.
+    Usage,
 }
 
 impl Due {
@@ -408,6 +460,7 @@ impl Due {
             Self::Expiry => "expiry",
             Self::Upload => "upload",
             Self::Work => "work",
+            Self::Usage => "usage",
         };
         format!("{kind}#{shard}")
     }
@@ -421,18 +474,28 @@ impl Due {
     }
 }
 
+/// A workspace in the `due` index, where its usage is to be counted at a time.
+pub fn due_usage(at: Timestamp, workspace: &WorkspaceId) -> IndexKey {
+    let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, workspace.as_str().as_bytes());
+    Due::Usage.key(at, id)
+}
+
 /// The end of the range of what is due at `now`, that instant included.
 pub fn due_until(now: Timestamp) -> String {
     // Sorts behind the digits and dashes of every id.
     format!("{}#~", sortable(now))
 }
 
-/// Reads the partition key of a row that can be due: a file, an upload or work. None for any other.
+/// Reads the partition key of a row that can be due: a file, an upload, work, or a quota, which has
+/// no id but the workspace. None for any other.
 pub fn owner_and_id(pk: &str) -> Option<(WorkspaceId, uuid::Uuid)> {
     let mut parts = pk.strip_prefix("W#")?.split('#');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
         (Some(workspace), Some("F" | "U" | "O"), Some(id), None) => {
             Some((workspace.parse().ok()?, id.parse().ok()?))
+        }
+        (Some(workspace), Some("Q"), None, None) => {
+            Some((workspace.parse().ok()?, uuid::Uuid::nil()))
         }
         _ => None,
     }
@@ -450,6 +513,29 @@ pub fn file_of_version(key: &Key) -> Option<(WorkspaceId, FileId)> {
 pub fn bytes_of_content(key: &Key) -> Option<(WorkspaceId, Sha256)> {
     let (workspace, content) = owner_of(&key.pk, "H")?;
     (key.sk == CONTENT).then_some((workspace, content.parse().ok()?))
+}
+
+/// A row that counts for what a workspace uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charged {
+    /// A file.
+    File,
+    /// A version.
+    Version,
+    /// An upload.
+    Upload,
+}
+
+/// Reads the key of a row that counts for what a workspace uses. None for any other.
+pub fn charged(key: &Key) -> Option<(WorkspaceId, Charged)> {
+    if let Some((workspace, _)) = file_of_version(key) {
+        return Some((workspace, Charged::Version));
+    }
+    if key.sk != SELF {
+        return None;
+    }
+    let of = |kind, charged| owner_of(&key.pk, kind).map(|(workspace, _)| (workspace, charged));
+    of("F", Charged::File).or_else(|| of("U", Charged::Upload))
 }
 
 /// Reads a partition key of this kind: the workspace, and what is behind the kind.
@@ -503,8 +589,11 @@ mod tests {
         ] {
             assert_eq!(owner_and_id(&key.pk), Some((workspace.clone(), id)));
         }
+        let quota = Key::quota(&workspace);
+        let of_workspace = (workspace.clone(), uuid::Uuid::nil());
+        assert_eq!(owner_and_id(&quota.pk), Some(of_workspace));
         for other in [
-            Key::quota(&workspace),
+            Key::quota_shard(&workspace, 3),
             Key::reconciler(),
             Key::role("p", &workspace),
         ] {

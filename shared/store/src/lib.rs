@@ -31,13 +31,17 @@ pub mod organize;
 pub mod queue;
 pub mod quota;
 pub mod receipt;
+pub mod receipt_key;
 pub mod reconcile;
+pub mod recount;
 pub mod role;
 mod standing;
 pub mod summary;
 pub mod table;
 pub mod tus;
 pub mod upload;
+pub mod usage;
+pub mod verify;
 pub mod walk;
 pub mod work;
 
@@ -49,7 +53,8 @@ use runtime::ids::Ids;
 use crate::blob::Blobs;
 use crate::lease::Holders;
 use crate::queue::Queue;
-use crate::quota::Quota;
+use crate::quota::{Quota, Shard};
+use crate::receipt_key::Signer;
 use crate::table::Table;
 
 /// The table, the blobs and the queues of one deployment.
@@ -67,6 +72,10 @@ pub struct Store {
     pub ids: Ids,
     /// The quota a workspace begins with.
     pub quota: Quota,
+    /// From which shard of a workspace's quota this process reserves.
+    pub shard: Shard,
+    /// What signs receipts.
+    pub signer: Signer,
     /// Whether leases outlive the process that claimed them.
     pub holders: Holders,
 }

@@ -1,17 +1,26 @@
 //! Deletion receipts. The versions that a deletion removes are written down in pages before the
-//! first of them goes; the receipt itself is written when all are gone, and makes the pages known.
+//! first of them goes; when all are gone, the manifest that lists them is stored as an object, then
+//! the receipt, signed, which names the manifest's hash.
 
-use domain::receipt::{Reason, Receipt, RemovedVersion};
+use bytes::Bytes;
+use domain::receipt::{Manifest, ManifestSummary, Reason, Receipt, RemovedVersion, Seal};
 use domain::{Error, FileId, Kind, ReceiptId, Result, Sha256, WorkspaceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
-use crate::keys::{Key, receipt_pages_partition};
-use crate::table::{Query, Rejected, Write, to_row};
+use crate::blob::{Delivery, ObjectKey, SignedUrl};
+use crate::keys::{Key, receipt_pages_partition, receipts_partition};
+use crate::table::{Page, Query, Rejected, Write, to_row};
 
 /// Versions of a page. They are some 250 bytes each, and DynamoDB keeps rows of 400 KB at most.
 const PAGE_VERSIONS: usize = 500;
+
+/// How many versions a receipt shows itself; its manifest lists all.
+const SHOWN_VERSIONS: usize = 100;
+
+/// The media type of a manifest.
+pub const MANIFEST_TYPE: &str = "application/json";
 
 /// The row of a receipt.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,7 +30,30 @@ struct ReceiptItem {
     reason: Reason,
     gone_at: Timestamp,
     removed_at: Timestamp,
+    /// None in receipts from before there were manifests.
+    #[serde(default)]
+    manifest: Option<ManifestSummary>,
     digest: Sha256,
+    /// None in receipts from before they were signed.
+    #[serde(default)]
+    seal: Option<Seal>,
+}
+
+impl ReceiptItem {
+    fn into_receipt(self, workspace: &WorkspaceId, versions: Vec<RemovedVersion>) -> Receipt {
+        Receipt {
+            id: self.id,
+            workspace: workspace.clone(),
+            file: self.file,
+            reason: self.reason,
+            gone_at: self.gone_at,
+            removed_at: self.removed_at,
+            versions,
+            manifest: self.manifest,
+            digest: self.digest,
+            seal: self.seal,
+        }
+    }
 }
 
 /// The row of a page.
@@ -30,20 +62,32 @@ struct PageItem {
     versions: Vec<RemovedVersion>,
 }
 
-/// Writes a receipt, whose pages are there. Its id was chosen when the deletion began, so writing
+/// Why something was removed, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Removal {
+    pub(crate) receipt: ReceiptId,
+    pub(crate) file: FileId,
+    pub(crate) reason: Reason,
+    pub(crate) gone_at: Timestamp,
+    pub(crate) removed_at: Timestamp,
+}
+
+/// Writes a receipt, whose manifest is there. Its id was chosen when the deletion began, so writing
 /// it again is the same.
-pub(crate) fn keep_receipt(workspace: &WorkspaceId, receipt: &Receipt) -> Result<Write> {
+pub(crate) fn keep_receipt(receipt: &Receipt) -> Result<Write> {
     let item = ReceiptItem {
         id: receipt.id,
         file: receipt.file,
         reason: receipt.reason,
         gone_at: receipt.gone_at,
         removed_at: receipt.removed_at,
+        manifest: receipt.manifest,
         digest: receipt.digest,
+        seal: receipt.seal.clone(),
     };
     Ok(Write::Put {
         condition: None,
-        row: to_row(Key::receipt(workspace, receipt.id), &item)?,
+        row: to_row(Key::receipt(&receipt.workspace, receipt.id), &item)?,
     })
 }
 
@@ -55,15 +99,85 @@ impl Store {
     pub async fn receipt(&self, workspace: &WorkspaceId, id: ReceiptId) -> Result<Receipt> {
         let item: Option<ReceiptItem> = self.table.get(Key::receipt(workspace, id)).await?;
         let item = item.ok_or_else(|| Error::not_found(Kind::Receipt, id))?;
-        Ok(Receipt {
-            id: item.id,
-            file: item.file,
-            reason: item.reason,
-            gone_at: item.gone_at,
-            removed_at: item.removed_at,
-            versions: self.planned_versions(workspace, id).await?,
-            digest: item.digest,
+        let versions = match item.manifest {
+            Some(summary) if summary.version_count == 0 => Vec::new(),
+            Some(_) => shown(self.planned_page(workspace, id, 0).await?),
+            None => self.planned_versions(workspace, id).await?,
+        };
+        Ok(item.into_receipt(workspace, versions))
+    }
+
+    /// Lists a page of a workspace's receipts, the newest first, without their versions.
+    pub async fn receipts(
+        &self,
+        workspace: &WorkspaceId,
+        before: Option<ReceiptId>,
+        limit: i32,
+    ) -> Result<Page<Receipt>> {
+        let start = before.map(|id| Key::receipt(workspace, id).attributes());
+        let page = self
+            .table
+            .query::<ReceiptItem>(Query {
+                descending: true,
+                limit,
+                start,
+                ..Query::prefix(receipts_partition(workspace), "")
+            })
+            .await?;
+        let receipts = page.rows.into_iter();
+        Ok(Page {
+            rows: receipts
+                .map(|item| item.into_receipt(workspace, Vec::new()))
+                .collect(),
+            next: page.next,
         })
+    }
+
+    /// Signs a URL to a receipt's manifest.
+    pub async fn sign_manifest(
+        &self,
+        workspace: &WorkspaceId,
+        id: ReceiptId,
+        delivery: &Delivery,
+    ) -> Result<SignedUrl> {
+        let key = ObjectKey::Receipt(workspace.clone(), id);
+        self.blobs.sign_get(&key, delivery).await
+    }
+
+    /// Stores the manifest of a deletion that has removed all it planned to, and signs its receipt.
+    ///
+    /// The manifest is made of what was planned, so whoever stores it again stores the same.
+    pub(crate) async fn sign_receipt(
+        &self,
+        workspace: &WorkspaceId,
+        removal: Removal,
+    ) -> Result<Receipt> {
+        let manifest = Manifest {
+            format: Manifest::FORMAT,
+            workspace: workspace.clone(),
+            receipt: removal.receipt,
+            file: removal.file,
+            versions: self.planned_versions(workspace, removal.receipt).await?,
+        };
+        let bytes = Bytes::from(manifest.to_json()?);
+        let summary = ManifestSummary::of(&manifest.versions, &bytes);
+        let object = ObjectKey::Receipt(workspace.clone(), removal.receipt);
+        self.blobs.put(&object, bytes, MANIFEST_TYPE).await?;
+        let mut receipt = Receipt {
+            id: removal.receipt,
+            workspace: workspace.clone(),
+            file: removal.file,
+            reason: removal.reason,
+            gone_at: removal.gone_at,
+            removed_at: removal.removed_at,
+            versions: shown(manifest.versions),
+            manifest: Some(summary),
+            digest: Sha256::new([0; 32]),
+            seal: None,
+        };
+        receipt.digest = receipt.compute_digest();
+        receipt.seal = Some(self.seal(receipt.digest).await?);
+        Ok(receipt)
     }
 
     /// Writes down what a deletion removes, and returns on how many pages.
@@ -117,4 +231,9 @@ impl Store {
             .await?;
         Ok(pages.into_iter().flat_map(|page| page.versions).collect())
     }
+}
+
+fn shown(mut versions: Vec<RemovedVersion>) -> Vec<RemovedVersion> {
+    versions.truncate(SHOWN_VERSIONS);
+    versions
 }

@@ -58,6 +58,13 @@ impl Expression {
         self
     }
 
+    /// Sets attributes, too, in an update that adds.
+    #[must_use]
+    pub(crate) fn and_set(mut self, text: &str) -> Self {
+        self.text = format!("{} SET {text}", self.text);
+        self
+    }
+
     /// Gives a text value to a placeholder such as `:state`.
     #[must_use]
     pub fn text(mut self, placeholder: &str, value: impl Into<String>) -> Self {
@@ -383,8 +390,8 @@ impl Table {
         }
     }
 
-    /// Reads one page of the whole table, of all workspaces, and not consistently: for walks in the
-    /// background, never for a request. `filter` is of what is returned; `limit` of what is read.
+    /// Reads one page of the whole table, of all workspaces: for walks in the background, never for a
+    /// request. Consistently, because what they find is held against other rows. `filter` is of what is returned; `limit` of what is read.
     pub(crate) async fn scan_rows(
         &self,
         filter: Expression,
@@ -397,6 +404,7 @@ impl Table {
             .table_name(&self.name)
             .filter_expression(filter.text)
             .set_expression_attribute_values(Expression::values(filter.values))
+            .consistent_read(true)
             .limit(limit)
             .set_exclusive_start_key(after.map(Key::attributes))
             .send()
@@ -412,17 +420,32 @@ impl Table {
     ///
     /// A conflict with another transaction is tried again here; a broken condition is the caller's.
     pub async fn transact(&self, writes: Vec<Write>) -> Result<(), Rejected> {
-        let items = writes
-            .into_iter()
-            .map(|write| self.transact_item(write))
-            .collect::<Result<Vec<_>>>()
-            .map_err(Rejected::Error)?;
+        let items = self.transact_items(writes).map_err(Rejected::Error)?;
+        self.transact_each(|_| Ok(items.clone())).await
+    }
+
+    /// Does all writes or none, and makes them anew for each try: `writes` is told at which positions
+    /// of the last try another transaction was in the way.
+    pub(crate) async fn transact_anew(
+        &self,
+        mut writes: impl FnMut(&[usize]) -> Vec<Write>,
+    ) -> Result<(), Rejected> {
+        self.transact_each(|conflicts| self.transact_items(writes(conflicts)))
+            .await
+    }
+
+    async fn transact_each(
+        &self,
+        mut items: impl FnMut(&[usize]) -> Result<Vec<TransactWriteItem>>,
+    ) -> Result<(), Rejected> {
+        let mut conflicts = Vec::new();
         let mut attempt = 0;
         loop {
+            let items = items(&conflicts).map_err(Rejected::Error)?;
             let result = self
                 .client
                 .transact_write_items()
-                .set_transact_items(Some(items.clone()))
+                .set_transact_items(Some(items))
                 .send()
                 .await;
             let Err(error) = result else { return Ok(()) };
@@ -432,12 +455,19 @@ impl Table {
                 return Err(Rejected::Conditions(broken));
             }
             attempt += 1;
-            let contended = !positions(reasons, "TransactionConflict").is_empty();
-            if !contended || attempt == CONFLICT_TRIES {
+            conflicts = positions(reasons, "TransactionConflict");
+            if conflicts.is_empty() || attempt == CONFLICT_TRIES {
                 return Err(Rejected::Error(Error::dependency("writing rows", error)));
             }
             tokio::time::sleep(backoff(attempt)).await;
         }
+    }
+
+    fn transact_items(&self, writes: Vec<Write>) -> Result<Vec<TransactWriteItem>> {
+        writes
+            .into_iter()
+            .map(|write| self.transact_item(write))
+            .collect()
     }
 
     fn transact_item(&self, write: Write) -> Result<TransactWriteItem> {

@@ -19,14 +19,14 @@ pub(crate) struct UploadItem {
     id: UploadId,
     blob: BlobRef,
     intent: Intent,
-    size_bytes: u64,
+    pub(crate) size_bytes: u64,
     content_type: Option<String>,
     sha256: Option<Sha256>,
     plan: Plan,
     multipart_id: Option<String>,
     /// `open`, `committed` or `aborted`, for conditions.
     phase: String,
-    upload_state: UploadState,
+    pub(crate) upload_state: UploadState,
     created_at: Timestamp,
     expires_at: Timestamp,
     due_pk: Option<String>,
@@ -38,7 +38,7 @@ pub(crate) struct UploadItem {
 /// How long a finished session can still be asked about.
 const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// How often a reservation is tried again that was refused and then would have held.
+/// How often a request is begun anew whose session another one like it has aborted meanwhile.
 const TRIES: u32 = 8;
 
 /// The row of a blob: what an object in S3 belongs to.
@@ -69,6 +69,12 @@ impl From<UploadItem> for Upload {
 }
 
 impl UploadItem {
+    /// When it was closed; none while it is open.
+    pub(crate) fn closed_at(&self) -> Option<Timestamp> {
+        let forget_at = Timestamp::from_second(self.forget_at?).ok()?;
+        forget_at.checked_sub(REMEMBERED_FOR).ok()
+    }
+
     fn new(upload: &Upload) -> Self {
         let due = Due::Upload.key(upload.expires_at, upload.id.uuid());
         Self {
@@ -99,8 +105,8 @@ pub(crate) fn forgotten_at(now: Timestamp) -> i64 {
     at.unwrap_or(Timestamp::MAX).as_second()
 }
 
-/// Closes an open session, of the size that was read: what it has reserved grows where nobody knows
-/// how many bytes come. Holds only once, so whatever is written beside it is written once.
+/// Closes an open session that has reserved what it had when it was read. Holds only once, so whatever
+/// is written beside it is written once.
 pub(crate) fn close(
     workspace: &WorkspaceId,
     upload: &Upload,
@@ -113,11 +119,7 @@ pub(crate) fn close(
         UploadState::Aborted { .. } => "aborted",
     };
     Ok(Write::Update {
-        condition: Some(
-            Expression::new("phase = :open AND size_bytes = :size")
-                .text(":open", OPEN)
-                .number(":size", upload.size_bytes),
-        ),
+        condition: Some(open_with(upload.size_bytes)),
         key: Key::upload(workspace, upload.id),
         change: Expression::new(
             "SET phase = :phase, upload_state = :upload_state, forget_at = :forget_at REMOVE due_pk, due_sk",
@@ -126,6 +128,13 @@ pub(crate) fn close(
         .value(":upload_state", state)?
         .number(":forget_at", forgotten_at(now)),
     })
+}
+
+/// Holds while a session is open and has reserved so many bytes.
+fn open_with(size_bytes: u64) -> Expression {
+    Expression::new("phase = :open AND size_bytes = :reserved")
+        .text(":open", OPEN)
+        .number(":reserved", size_bytes)
 }
 
 /// What is known when an upload begins.
@@ -207,8 +216,7 @@ impl Store {
         repeatable: Option<&Repeatable>,
         beside: Option<Write>,
     ) -> Result<Begun> {
-        const QUOTA: usize = 0;
-        const REPEATED: usize = 3;
+        const REPEATED: usize = 2;
         let blob = BlobItem {
             upload: upload.id,
             blob: upload.blob,
@@ -216,7 +224,6 @@ impl Store {
         let now = upload.created_at;
         let reserved = upload.reserved();
         let writes = [
-            quota::reserve(workspace, reserved.bytes, reserved.files),
             Write::create(to_row(
                 Key::upload(workspace, upload.id),
                 &UploadItem::new(&upload),
@@ -227,9 +234,14 @@ impl Store {
             .map(|repeatable| idempotency::remember(workspace, repeatable, upload.id, now))
             .transpose()?;
         for _ in 0..TRIES {
-            let writes = writes.iter().chain(&remember).chain(&beside);
-            let writes = writes.cloned().collect();
-            match self.table.transact(writes).await {
+            let writes: Vec<Write> = writes
+                .iter()
+                .chain(&remember)
+                .chain(&beside)
+                .cloned()
+                .collect();
+            let begun = self.transact_reserving(workspace, reserved.bytes, reserved.files, &writes);
+            match begun.await {
                 Ok(()) => return Ok(Begun::New(upload)),
                 Err(rejected) if repeatable.is_some() && rejected.at(REPEATED) => {
                     let Some(repeatable) = repeatable else { break };
@@ -242,10 +254,6 @@ impl Store {
                         workspace, repeatable, upload.id, before.id, now,
                     );
                     remember = Some(anew?);
-                }
-                Err(rejected) if rejected.at(QUOTA) => {
-                    self.explain_refused_quota(workspace, reserved.bytes)
-                        .await?;
                 }
                 Err(rejected) => return Err(rejected.into_error("the upload could not begin")),
             }
@@ -330,19 +338,25 @@ impl Store {
         for _ in 0..TRIES {
             let mut writes = end(workspace, &upload, &aborted, self.clock.now())?;
             let reserved = upload.reserved();
-            writes.push(quota::give_back(workspace, reserved.bytes, reserved.files));
+            writes.push(quota::give_back(
+                workspace,
+                &self.shard,
+                reserved.bytes,
+                reserved.files,
+            ));
             match self.table.transact(writes).await {
                 Ok(()) => return self.remove_unfinished(workspace, &upload).await,
-                Err(Rejected::Conditions(_)) => {
-                    upload = self.upload(workspace, upload.id).await?;
-                    if upload.state != UploadState::Open {
-                        return Ok(());
-                    }
-                }
+                Err(Rejected::Conditions(_)) => {}
                 Err(Rejected::Error(error)) => return Err(error),
             }
+            // Closed by someone else, or it has reserved more since it was read.
+            upload = match self.upload(workspace, upload.id).await {
+                Ok(upload) if upload.state == UploadState::Open => upload,
+                Ok(_) | Err(Error::NotFound { .. }) => return Ok(()),
+                Err(error) => return Err(error),
+            };
         }
-        Err(crate::table::busy("bytes of the upload are arriving"))
+        Err(crate::table::busy("the upload is growing"))
     }
 
     /// Removes what there is in S3 of a session that ended without a file.
@@ -390,11 +404,7 @@ pub(crate) fn end(
 /// is as it was read.
 pub(crate) fn grow(workspace: &WorkspaceId, upload: &Upload, size_bytes: u64) -> Write {
     Write::Update {
-        condition: Some(
-            Expression::new("phase = :open AND size_bytes = :before")
-                .text(":open", OPEN)
-                .number(":before", upload.size_bytes),
-        ),
+        condition: Some(open_with(upload.size_bytes)),
         key: Key::upload(workspace, upload.id),
         change: Expression::new("SET size_bytes = :size").number(":size", size_bytes),
     }

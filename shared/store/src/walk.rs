@@ -14,7 +14,8 @@ use crate::blob::ObjectKey;
 use crate::content::{ContentItem, Reading};
 use crate::failure::record;
 use crate::file::{VersionItem, change_file, check_file, fail_version};
-use crate::keys::{self, CONTENT, Key, VERSION_PREFIX};
+use crate::keys::{self, CONTENT, Key, SELF, VERSION_PREFIX};
+use crate::recount::{Charges, charge_of};
 use crate::table::{Expression, Rejected, Row, Write, from_row, to_row};
 use crate::upload::read_version;
 
@@ -52,6 +53,8 @@ pub enum Walked {
 pub struct WalkedPage {
     /// The rows to look at.
     pub rows: Vec<Walked>,
+    /// What they count for.
+    pub charges: Charges,
     /// What is wrong with rows that do not read back. They are stepped over.
     pub unreadable: Vec<Error>,
     /// The key of the last row that was read; none at the end of the walk.
@@ -80,17 +83,25 @@ impl Store {
     /// Reads the next page of the walk, from behind a row: `limit` rows, of which those are returned
     /// that are to be looked at.
     pub async fn walk_rows(&self, after: Option<Key>, limit: i32) -> Result<WalkedPage> {
-        let filter = Expression::new("begins_with(sk, :version) OR sk = :content")
-            .text(":version", VERSION_PREFIX)
-            .text(":content", CONTENT);
+        // Of the rows that partitions are about, files and uploads: one has a kind, the other a phase.
+        let filter = Expression::new(
+            "begins_with(sk, :version) OR sk = :content OR \
+             (sk = :self AND (attribute_exists(kind) OR attribute_exists(phase)))",
+        )
+        .text(":version", VERSION_PREFIX)
+        .text(":content", CONTENT)
+        .text(":self", SELF);
         let page = self.table.scan_rows(filter, limit, after).await?;
         let mut walked = WalkedPage {
             rows: Vec::new(),
+            charges: Charges::default(),
             unreadable: Vec::new(),
             last: page.next.map(from_row).transpose()?,
         };
         for row in page.rows {
-            match self.walked(row) {
+            let key: Key = from_row(row.clone())?;
+            walked.charges.0.extend(charge_of(&key, &row));
+            match self.walked(&key, row) {
                 Ok(row) => walked.rows.extend(row),
                 Err(error) => walked.unreadable.push(error),
             }
@@ -99,9 +110,8 @@ impl Store {
     }
 
     /// Reads a row, if there is something to look at.
-    fn walked(&self, row: Row) -> Result<Option<Walked>> {
-        let key: Key = from_row(row.clone())?;
-        if let Some((workspace, file)) = keys::file_of_version(&key) {
+    fn walked(&self, key: &Key, row: Row) -> Result<Option<Walked>> {
+        if let Some((workspace, file)) = keys::file_of_version(key) {
             let version = Version::from(from_row::<VersionItem>(row)?);
             let age = self.clock.now().duration_since(version.created_at);
             return Ok((age > VERSION_AGE).then_some(Walked::Version {
@@ -110,7 +120,7 @@ impl Store {
                 version: Box::new(version),
             }));
         }
-        let Some((workspace, content)) = keys::bytes_of_content(&key) else {
+        let Some((workspace, content)) = keys::bytes_of_content(key) else {
             return Ok(None);
         };
         let item: ContentItem = from_row(row)?;

@@ -1,17 +1,26 @@
 //! A quota holds whatever races for it, and comes back whole.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use api::auth::{Authenticator, Caller};
 use api::request::{Json, Query};
+use domain::file::Writer;
+use domain::name::FolderPath;
 use domain::principal::{Identity, Principal, Role, Standing};
+use domain::quota::SHARDS;
+use domain::tag::Tags;
+use domain::upload::{Intent, OnConflict, Plan, Upload};
+use domain::{Error, Result, WorkspaceId};
 use e2e::id;
 use futures::future::join_all;
 use http::HeaderMap;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use store::Store;
 use store::blob::Blobs;
-use store::quota::Quota;
+use store::quota::{Quota, Shard};
+use store::upload::{Beginning, Begun};
 use testkit::{Client, Options};
 
 use crate::{start, start_with, usage, workspace};
@@ -143,4 +152,169 @@ async fn upload_at_once(client: &Client, round: usize) -> Vec<Value> {
         }
     }
     stored
+}
+
+/// Writers at the boundary, each a process of its own.
+const WRITERS: u32 = 32;
+/// How often they fill a quota, unless `SHEAF_ROUNDS` says it: 500 rounds take some minutes.
+const ROUNDS: u32 = 25;
+
+fn rounds() -> u32 {
+    let asked = std::env::var("SHEAF_ROUNDS").ok();
+    asked.map_or(ROUNDS, |rounds| rounds.parse().unwrap())
+}
+
+/// The store as another process has it, which reserves from another shard.
+fn process(store: &Store, number: u32, quota: Quota) -> Store {
+    let shard = u8::try_from(number % u32::from(SHARDS)).unwrap();
+    Store {
+        quota,
+        shard: Shard::new(shard),
+        ..store.clone()
+    }
+}
+
+async fn begin(store: &Store, workspace: &WorkspaceId, size_bytes: u64) -> Result<Upload> {
+    let beginning = Beginning {
+        intent: Intent {
+            name: "a.txt".parse().unwrap(),
+            folder: FolderPath::root(),
+            document_type: None,
+            tags: Tags::default(),
+            expires_in: None,
+            on_conflict: OnConflict::Rename,
+            owner: "user-1".to_owned(),
+        },
+        size_bytes,
+        content_type: None,
+        sha256: None,
+        plan: Plan::Single,
+        writer: Writer::Client,
+        lifetime: SignedDuration::from_hours(24),
+        repeatable: None,
+    };
+    match store.begin_upload(workspace, beginning).await? {
+        Begun::New(upload) => Ok(upload),
+        Begun::Before(_) => panic!("the request cannot be repeated"),
+    }
+}
+
+/// Numbers that are the same in every run.
+fn mixed(seed: u32) -> u64 {
+    u64::from(seed.wrapping_mul(2_654_435_761).rotate_left(13) % 1999) + 1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_of_many_processes_fill_a_quota_to_its_end_and_never_beyond() {
+    let Some(sheaf) = start().await else { return };
+    for round in 0..rounds() {
+        let workspace: WorkspaceId = format!("round-{round}").parse().unwrap();
+        // A few fit: now by bytes, now by files.
+        let quota = Quota {
+            bytes: 4000 + mixed(round),
+            files: 3 + u64::from(round % 8),
+        };
+        let uploads = (0..WRITERS).map(async |writer| {
+            let size = mixed(round * WRITERS + writer);
+            let store = process(sheaf.store(), writer, quota);
+            (size, begin(&store, &workspace, size).await)
+        });
+        let (mut bytes, mut files, mut refused) = (0, 0, Vec::new());
+        for (size, begun) in join_all(uploads).await {
+            match begun {
+                Ok(_) => (bytes, files) = (bytes + size, files + 1),
+                Err(Error::QuotaExceeded { .. }) => refused.push(size),
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+
+        assert!(bytes <= quota.bytes && files <= quota.files, "{round}");
+        // Whoever was refused does not fit into what is left, wherever that lies.
+        if files < quota.files {
+            let left = quota.bytes - bytes;
+            assert!(
+                refused.iter().all(|size| *size > left),
+                "{round}: {left} {refused:?}"
+            );
+        }
+        let usage = sheaf.store().usage(&workspace).await.unwrap();
+        assert_eq!((usage.used_bytes, usage.used_files), (bytes, files));
+        assert_eq!(usage.limit, quota);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_quota_leaks_when_processes_end_at_any_moment() {
+    let Some(sheaf) = start().await else { return };
+    let quota = Quota {
+        bytes: 60_000,
+        files: 60,
+    };
+    for round in 0..10 {
+        let uploads = (0..WRITERS).map(async |writer| {
+            let store = process(sheaf.store(), writer, quota);
+            let seed = round * WRITERS + writer;
+            // Between any two steps: of opening the quota, taking from others, reserving, aborting.
+            let time = Duration::from_micros(mixed(seed) * 20);
+            let work = async {
+                let upload = begin(&store, &workspace(), mixed(seed)).await?;
+                let upload = store.grow_upload(&workspace(), upload, 2500).await?;
+                store.abort_upload(&workspace(), &upload).await
+            };
+            match tokio::time::timeout(time, work).await {
+                Err(_) | Ok(Ok(()) | Err(Error::QuotaExceeded { .. })) => {}
+                Ok(Err(error)) => panic!("{error:?}"),
+            }
+        });
+        join_all(uploads).await;
+        let (files, bytes) = usage(&sheaf.admin()).await;
+        assert!(
+            files <= quota.files && bytes <= quota.bytes,
+            "{files} {bytes}"
+        );
+    }
+
+    sheaf.advance(SignedDuration::from_hours(25));
+    let report = sheaf.sweep().await;
+
+    assert_eq!(report.errors, 0);
+    assert!(report.uploads_aborted > 0, "{report:?}");
+    assert_eq!(usage(&sheaf.admin()).await, (0, 0));
+    // All of it is there again for one writer.
+    let store = process(sheaf.store(), 3, quota);
+    begin(&store, &workspace(), quota.bytes).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_grows_by_what_is_left_and_gives_back_all_it_has() {
+    let Some(sheaf) = start().await else { return };
+    let quota = Quota {
+        bytes: 1000,
+        files: 10,
+    };
+    let store = process(sheaf.store(), 0, quota);
+    let stale = begin(&store, &workspace(), 100).await.unwrap();
+    let other = process(sheaf.store(), 1, quota);
+    begin(&other, &workspace(), 300).await.unwrap();
+
+    let grown = store.grow_upload(&workspace(), stale.clone(), 700).await;
+    let grown = grown.unwrap();
+    let too_large = store.grow_upload(&workspace(), grown.clone(), 701).await;
+    let again = store.grow_upload(&workspace(), stale.clone(), 700).await;
+
+    let too_large = too_large.unwrap_err();
+    let detail = "1 bytes do not fit: 0 of 1000 bytes are left in this workspace";
+    assert!(
+        matches!(&too_large, Error::QuotaExceeded { detail: found } if found == detail),
+        "{too_large:?}"
+    );
+    assert!(matches!(again, Err(Error::Busy { .. })), "{again:?}");
+    assert_eq!(usage(&sheaf.admin()).await, (2, 1000));
+    // Whoever aborts it has read it before it grew.
+    store.abort_upload(&workspace(), &stale).await.unwrap();
+    store.abort_upload(&workspace(), &grown).await.unwrap();
+    assert_eq!(usage(&sheaf.admin()).await, (1, 300));
+    let closed = store.grow_upload(&workspace(), grown, 800).await;
+    assert!(matches!(closed, Err(Error::Busy { .. })), "{closed:?}");
+    assert_eq!(usage(&sheaf.admin()).await, (1, 300));
 }

@@ -5,7 +5,7 @@ use domain::{FileId, ReceiptId};
 use e2e::{finished, id, until};
 use jiff::SignedDuration;
 use serde_json::json;
-use store::blob::ObjectKey;
+use store::blob::{BLOBS_PREFIX, ObjectKey, PRESIGNED_PREFIX, TEXT_PREFIX};
 use store::keys::Key;
 use store::table::Query;
 use testkit::{Options, Sheaf};
@@ -69,16 +69,10 @@ async fn sweeps_at_once_remove_each_file_once() {
         assert_eq!(sheaf.store().blobs.head(&blob).await.unwrap(), None);
     }
     // Neither bytes nor the text that was read from them.
-    assert!(
-        sheaf
-            .store()
-            .blobs
-            .list("", None)
-            .await
-            .unwrap()
-            .objects
-            .is_empty()
-    );
+    for prefix in [BLOBS_PREFIX, PRESIGNED_PREFIX, TEXT_PREFIX] {
+        let listed = sheaf.store().blobs.list(prefix, None).await;
+        assert_eq!(listed.unwrap().objects.len(), 0, "{prefix}");
+    }
     assert_eq!(usage(&client).await, (0, 0));
     for file in expired {
         assert_eq!(

@@ -4,6 +4,7 @@ mod access;
 mod documents;
 mod input;
 mod names;
+mod receipts;
 mod tus;
 mod uploads;
 

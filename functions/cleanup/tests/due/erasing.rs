@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::Sha256;
 use domain::file::File;
-use domain::receipt::{Reason, Receipt};
+use domain::receipt::{Manifest, Reason, Receipt};
 use store::Store;
+use store::blob::{BLOBS_PREFIX, ObjectKey, PRESIGNED_PREFIX, TEXT_PREFIX};
 use store::keys::{Key, VERSION_PREFIX, file_partition};
 use store::table::{Query, Row, Write};
+use store::verify::SignatureState;
 use testkit::Stack;
 
 use crate::{store_file, workspace};
@@ -58,7 +61,14 @@ async fn a_file_of_thousands_of_versions_is_erased_wherever_that_stops() {
     let receipt = erase(store, &file).await;
 
     assert!(receipt.is_intact());
-    let numbers: Vec<u32> = receipt
+    let object = ObjectKey::Receipt(workspace(), receipt.id);
+    let manifest = store.blobs.read(&object).await.unwrap();
+    let summary = receipt.manifest.unwrap();
+    assert_eq!(summary.sha256, Sha256::of(&manifest));
+    assert_eq!(summary.version_count, u64::from(VERSIONS));
+    assert_eq!(receipt.versions.len(), 100, "the rest is in the manifest");
+    let manifest: Manifest = serde_json::from_slice(&manifest).unwrap();
+    let numbers: Vec<u32> = manifest
         .versions
         .iter()
         .map(|removed| removed.version)
@@ -73,8 +83,18 @@ async fn a_file_of_thousands_of_versions_is_erased_wherever_that_stops() {
     let partition = file_partition(&workspace(), file.id);
     let left = Query::prefix(partition, VERSION_PREFIX);
     assert!(store.table.query_rows(left).await.unwrap().rows.is_empty());
-    let objects = store.blobs.list("", None).await.unwrap().objects;
-    assert!(objects.is_empty(), "{objects:?}");
+    for prefix in [BLOBS_PREFIX, PRESIGNED_PREFIX, TEXT_PREFIX] {
+        let objects = store.blobs.list(prefix, None).await.unwrap().objects;
+        assert!(objects.is_empty(), "{objects:?}");
+    }
+    for (from, next) in [(0, Some(100)), (2_450, None), (5_000, None)] {
+        let acme = workspace();
+        let verifying = store.verify_receipt(&acme, receipt.id, from);
+        let verified = Box::pin(verifying).await.unwrap();
+        assert_eq!(verified.leftovers, []);
+        assert_eq!(verified.signature, SignatureState::Valid);
+        assert_eq!(verified.next, next);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,7 @@ mod folders;
 mod listing;
 mod methods;
 mod others;
+mod receipts;
 mod text;
 
 use serde_json::{Value, json};

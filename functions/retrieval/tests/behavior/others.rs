@@ -1,8 +1,10 @@
 //! Templates, usage, workspaces, receipts, failures, the document of the API.
 
 use domain::principal::Role;
-use serde_json::json;
-use testkit::{Client, Sheaf};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use store::quota::Quota;
+use testkit::{Client, Options, Sheaf};
 
 use crate::{all_pages, put_other_bytes_than_promised};
 
@@ -59,6 +61,49 @@ async fn workspaces_are_those_of_the_caller() {
 
     assert_eq!(list["items"], json!([{"id": "acme", "role": "editor"}]));
     stranger.get("/v1/workspaces").await.expect(401);
+}
+
+#[tokio::test]
+async fn usage_tells_what_was_reached_and_how_it_was_on_the_days_before() {
+    let quota = Quota {
+        bytes: 1000,
+        files: 4,
+    };
+    let sheaf = Sheaf::start_with(Options {
+        quota,
+        ..Options::default()
+    })
+    .await;
+    let client = sheaf.admin();
+    let usage = async || client.get("/v1/usage").await.expect(200).json();
+    assert_eq!(usage().await["alerts"], json!([]));
+    client.put("name=a.txt", "a".repeat(100)).await;
+    sheaf.sweep().await;
+    // Twenty days later, by the clock of the sweep.
+    sheaf.advance(SignedDuration::from_hours(20 * 24));
+    sheaf.sweep().await;
+    client.put("name=b.txt", "b".repeat(700)).await;
+    for name in ["c.txt", "d.txt"] {
+        client.put(&format!("name={name}"), "").await;
+    }
+
+    let found = usage().await;
+    let other = sheaf.client("other", Role::Viewer);
+    let other = other.get("/v1/usage").await.expect(200).json();
+
+    assert_eq!(
+        found["alerts"],
+        json!([{"resource": "bytes", "percent": 80}, {"resource": "files", "percent": 100}])
+    );
+    let days = found["trend"].as_array().unwrap();
+    let used: Vec<_> = days.iter().map(|day| &day["used_bytes"]).collect();
+    assert_eq!(used, [100, 100]);
+    assert_eq!(found["change_bytes_30d"], 700);
+    assert_eq!(found["change_files_30d"], 3);
+    assert!(found["full_on"].is_string(), "{found}");
+    assert_eq!(other["trend"], json!([]));
+    assert_eq!(other["change_bytes_30d"], Value::Null);
+    assert_eq!(other["full_on"], Value::Null);
 }
 
 #[tokio::test]

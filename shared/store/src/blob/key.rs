@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use domain::file::{BlobRef, Writer};
-use domain::{BlobId, Sha256, UploadId, WorkspaceId};
+use domain::{BlobId, ReceiptId, Sha256, UploadId, WorkspaceId};
 
 /// Where an object is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub enum ObjectKey {
     Staged(WorkspaceId, UploadId, BlobId),
     /// A file that someone dropped to be taken in; the rest of the path is its own.
     Inbox(WorkspaceId, String),
+    /// The manifest of a receipt: what a deletion removed.
+    Receipt(WorkspaceId, ReceiptId),
+    /// The private key of this number, which signs receipts.
+    ReceiptKey(u32),
 }
 
 /// Blobs that our functions write. They raise no event.
@@ -28,6 +32,10 @@ pub const TEXT_PREFIX: &str = "text/";
 pub const STAGED_PREFIX: &str = "staged/";
 /// Objects to be taken in. They raise an event.
 pub const INBOX_PREFIX: &str = "inbox/";
+/// Manifests of receipts. They raise no event.
+const RECEIPTS_PREFIX: &str = "receipts/";
+/// Private keys, which only who signs with them may read. They raise no event.
+const KEYS_PREFIX: &str = "keys/";
 
 impl ObjectKey {
     /// Returns the key as S3 has it.
@@ -44,6 +52,10 @@ impl ObjectKey {
                 format!("{}{piece}", staged_prefix(workspace, *upload))
             }
             Self::Inbox(workspace, path) => format!("{INBOX_PREFIX}{workspace}/{path}"),
+            Self::Receipt(workspace, receipt) => {
+                format!("{RECEIPTS_PREFIX}{workspace}/{receipt}.json")
+            }
+            Self::ReceiptKey(number) => format!("{KEYS_PREFIX}receipt-{number}"),
         }
     }
 

@@ -15,7 +15,6 @@ use crate::Store;
 use crate::blob::ObjectKey;
 use crate::finish::Accept;
 use crate::keys::Key;
-use crate::quota;
 use crate::table::{Rejected, Write, to_row};
 use crate::upload::grow;
 
@@ -348,31 +347,23 @@ impl Appending {
     }
 
     async fn save_and_reserve(&self, item: &TusItem, more: u64) -> Result<()> {
-        const QUOTA: usize = 0;
-        const TRIES: u32 = 8;
         let workspace = &self.workspace;
-        let writes = vec![
-            quota::reserve(workspace, more, 0),
+        let writes = [
             Write::Put {
                 condition: Some(is_held(self.item.fence)),
                 row: to_row(Key::tus(workspace, self.upload.id), item)?,
             },
             grow(workspace, &self.upload, self.upload.size_bytes + more),
         ];
-        for _ in 0..TRIES {
-            match self.store.table.transact(writes.clone()).await {
-                Ok(()) => return Ok(()),
-                Err(rejected) if rejected.at(QUOTA) => {
-                    self.store.explain_refused_quota(workspace, more).await?;
-                }
-                Err(Rejected::Conditions(_)) => {
-                    let claimed = self.store.claimed_by_another(workspace, self.upload.id);
-                    return Err(claimed.await);
-                }
-                Err(Rejected::Error(error)) => return Err(error),
+        let saved = self.store.transact_reserving(workspace, more, 0, &writes);
+        match saved.await {
+            Ok(()) => Ok(()),
+            Err(Rejected::Conditions(_)) => {
+                let claimed = self.store.claimed_by_another(workspace, self.upload.id);
+                Err(claimed.await)
             }
+            Err(Rejected::Error(error)) => Err(error),
         }
-        Err(crate::table::busy("the quota could not be reserved"))
     }
 
     /// Gives the row back, so that whoever comes next need not wait.
