@@ -2,6 +2,7 @@
 //!
 //! A new one takes three lines here: its module, its variant, its arm in [`run`].
 
+mod cp;
 mod demo;
 mod dossier;
 mod dossiers;
@@ -19,6 +20,7 @@ mod serve;
 mod show;
 mod templates;
 mod token;
+mod versions;
 
 use clap::Subcommand;
 
@@ -37,6 +39,8 @@ pub(crate) enum Command {
     Ls(ls::Arguments),
     Show(show::Arguments),
     Get(get::Arguments),
+    Cp(cp::Arguments),
+    Versions(versions::Arguments),
     Rm(rm::Arguments),
     Generate(generate::Arguments),
     Templates(templates::Arguments),
@@ -72,6 +76,8 @@ pub(crate) async fn run(command: Command, context: &Context<'_>) -> Result<()> {
         Command::Ls(arguments) => ls::run(&arguments, context).await,
         Command::Show(arguments) => show::run(&arguments, context).await,
         Command::Get(arguments) => get::run(&arguments, context).await,
+        Command::Cp(arguments) => cp::run(&arguments, context).await,
+        Command::Versions(arguments) => versions::run(&arguments, context).await,
         Command::Rm(arguments) => rm::run(&arguments, context).await,
         Command::Generate(arguments) => generate::run(&arguments, context).await,
         Command::Templates(arguments) => templates::run(&arguments, context).await,

@@ -2,13 +2,14 @@
 //! reconciler.
 //!
 //! Files whose time is up lose their bytes and leave a receipt; erasures that stopped half-way go
-//! on; uploads whose session ran out are aborted; work whose message may be lost is sent again. An
-//! index may lag behind the table, so each row is looked at before anything is done about it.
+//! on; uploads whose session ran out are aborted; blobs that nothing refers to are removed; work
+//! whose message may be lost is sent again. An index may lag behind the table, so each row is looked
+//! at before anything is done about it.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use domain::{FileId, Result, UploadId, WorkId};
+use domain::{BlobId, FileId, Result, UploadId, WorkId};
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -30,6 +31,8 @@ pub struct Report {
     pub expired: u64,
     /// Uploads that were left open too long.
     pub uploads_aborted: u64,
+    /// Blobs that nothing referred to any more.
+    pub blobs_removed: u64,
     /// Pieces of work that were sent again.
     pub work_resent: u64,
     /// Objects of the inbox that were asked for because their event may be lost.
@@ -61,6 +64,7 @@ pub async fn run(state: &State) -> Report {
     info!(
         expired = report.expired,
         uploads_aborted = report.uploads_aborted,
+        blobs_removed = report.blobs_removed,
         work_resent = report.work_resent,
         inbox_resent = report.inbox_resent,
         orphans_removed = report.orphans_removed,
@@ -81,7 +85,7 @@ struct Shard {
 /// Works on what is due until nothing is left or the time is up.
 async fn sweep(state: &State, until: Instant, report: &mut Report) {
     let now = state.store.clock.now();
-    let mut shards: VecDeque<Shard> = [Due::Work, Due::Upload, Due::Expiry]
+    let mut shards: VecDeque<Shard> = [Due::Work, Due::Upload, Due::Expiry, Due::Blob]
         .into_iter()
         .flat_map(|due| (0..DUE_SHARDS).map(move |number| (due, number)))
         .map(|(due, number)| Shard {
@@ -127,9 +131,11 @@ async fn work_on_page(
                 (Ok(false), _) => {}
                 (Ok(true), Due::Expiry) => report.expired += 1,
                 (Ok(true), Due::Upload) => report.uploads_aborted += 1,
+                (Ok(true), Due::Blob) => report.blobs_removed += 1,
                 (Ok(true), Due::Work) => report.work_resent += 1,
                 (Err(error), Due::Expiry) => report.failed("erasing a file", &error),
                 (Err(error), Due::Upload) => report.failed("aborting an upload", &error),
+                (Err(error), Due::Blob) => report.failed("removing a blob", &error),
                 (Err(error), Due::Work) => report.failed("sending work again", &error),
             }
         }
@@ -148,6 +154,7 @@ async fn work_on(state: &State, due: Due, row: &DueId) -> Result<bool> {
             Ok(receipt.is_some())
         }
         Due::Upload => store.abort_due(workspace, UploadId::new(row.id)).await,
+        Due::Blob => store.remove_due_blob(workspace, BlobId::new(row.id)).await,
         Due::Work => store.resend(workspace, WorkId::new(row.id)).await,
     }
 }

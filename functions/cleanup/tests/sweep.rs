@@ -44,6 +44,7 @@ async fn begin(store: &Store, name: &str, expires_in: Option<SignedDuration>) ->
             tags: Tags::default(),
             expires_in,
             on_conflict: OnConflict::Fail,
+            expected: None,
             owner: "user-1".to_owned(),
         },
         size_bytes: BYTES.len() as u64,

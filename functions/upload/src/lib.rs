@@ -2,7 +2,7 @@
 //!
 //! # Permissions
 //! - table: read, write
-//! - objects blobs/: put, delete
+//! - objects blobs/: get, put, delete
 //! - objects presigned/: get, put, delete, parts, abort
 //! - bucket: list
 //! - queue ingest: send

@@ -14,6 +14,8 @@ pub enum Reason {
     Expired,
     /// Someone asked for it.
     Deleted,
+    /// Someone asked for versions to go; the file stays.
+    Pruned,
 }
 
 /// One version that was removed.
@@ -27,6 +29,14 @@ pub struct RemovedVersion {
     pub sha256: Option<Sha256>,
     /// Its size.
     pub size_bytes: u64,
+    /// Whether its bytes were removed with it: they stay while another version has them.
+    #[serde(default = "removed")]
+    pub blob_removed: bool,
+}
+
+/// Before blobs were shared, the bytes went with every version.
+const fn removed() -> bool {
+    true
 }
 
 /// A record of what one deletion removed.
@@ -34,7 +44,7 @@ pub struct RemovedVersion {
 pub struct Receipt {
     /// Its id.
     pub id: ReceiptId,
-    /// The file that was removed.
+    /// The file that was removed, or whose versions were.
     pub file: FileId,
     /// Why.
     pub reason: Reason,
@@ -90,9 +100,10 @@ impl Receipt {
                 .map(|hash| hash.to_string())
                 .unwrap_or_default();
             // Writing to a String does not fail.
+            let stays = if removed.blob_removed { "" } else { " shared" };
             let _ = writeln!(
                 text,
-                "{} {} {} {hash}",
+                "{} {} {} {hash}{stays}",
                 removed.version, removed.blob.id, removed.size_bytes
             );
         }

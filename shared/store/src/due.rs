@@ -1,5 +1,5 @@
-//! What the sweep must look at: files whose time is up, uploads left open, work whose message may
-//! be lost. The index only says where to look; what is there decides what is done.
+//! What the sweep must look at: files whose time is up, uploads left open, blobs that nothing refers
+//! to any more, work whose message may be lost. The index only says where to look; what is there decides what is done.
 
 use domain::receipt::{Reason, Receipt};
 use domain::upload::UploadState;
@@ -19,7 +19,7 @@ use crate::table::{Expression, Page, Query, Row};
 pub struct DueId {
     /// Whose it is.
     pub workspace: WorkspaceId,
-    /// The file, the upload or the work.
+    /// The file, the upload, the blob or the work.
     pub id: Uuid,
 }
 
@@ -51,7 +51,7 @@ impl Store {
         let rows = page.rows.into_iter().filter_map(|listed| {
             let read = owner_and_id(&listed.pk);
             if read.is_none() {
-                warn!("a row is due that is no file, upload or work");
+                warn!("a row is due that is no file, upload, blob or work");
             }
             read.map(|(workspace, id)| DueId { workspace, id })
         });

@@ -1,6 +1,8 @@
 //! Deletion receipts. The versions that a deletion removes are written down in pages before the
 //! first of them goes; the receipt itself is written when all are gone, and makes the pages known.
 
+use std::collections::HashSet;
+
 use domain::receipt::{Reason, Receipt, RemovedVersion};
 use domain::{Error, FileId, Kind, ReceiptId, Result, Sha256, WorkspaceId};
 use jiff::Timestamp;
@@ -22,6 +24,9 @@ struct ReceiptItem {
     gone_at: Timestamp,
     removed_at: Timestamp,
     digest: Sha256,
+    /// The versions whose blob stays, because other versions refer to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shared: Vec<u32>,
 }
 
 /// The row of a page.
@@ -40,11 +45,32 @@ pub(crate) fn keep_receipt(workspace: &WorkspaceId, receipt: &Receipt) -> Result
         gone_at: receipt.gone_at,
         removed_at: receipt.removed_at,
         digest: receipt.digest,
+        shared: receipt
+            .versions
+            .iter()
+            .filter(|version| !version.blob_removed)
+            .map(|version| version.version)
+            .collect(),
     };
     Ok(Write::Put {
         condition: None,
         row: to_row(Key::receipt(workspace, receipt.id), &item)?,
     })
+}
+
+/// Writes down, in the transaction that does it, what versions are removed of a file that stays.
+pub(crate) fn keep_page(
+    workspace: &WorkspaceId,
+    id: ReceiptId,
+    versions: &[RemovedVersion],
+) -> Result<Write> {
+    let page = PageItem {
+        versions: versions.to_vec(),
+    };
+    Ok(Write::create(to_row(
+        Key::receipt_page(workspace, id, 0),
+        &page,
+    )?))
 }
 
 impl Store {
@@ -55,13 +81,18 @@ impl Store {
     pub async fn receipt(&self, workspace: &WorkspaceId, id: ReceiptId) -> Result<Receipt> {
         let item: Option<ReceiptItem> = self.table.get(Key::receipt(workspace, id)).await?;
         let item = item.ok_or_else(|| Error::not_found(Kind::Receipt, id))?;
+        let shared: HashSet<u32> = item.shared.into_iter().collect();
+        let mut versions = self.planned_versions(workspace, id).await?;
+        for version in &mut versions {
+            version.blob_removed = !shared.contains(&version.version);
+        }
         Ok(Receipt {
             id: item.id,
             file: item.file,
             reason: item.reason,
             gone_at: item.gone_at,
             removed_at: item.removed_at,
-            versions: self.planned_versions(workspace, id).await?,
+            versions,
             digest: item.digest,
         })
     }

@@ -7,7 +7,7 @@ use domain::file::File;
 use domain::receipt::{Reason, Receipt};
 use store::Store;
 use store::keys::{Key, VERSION_PREFIX, file_partition};
-use store::table::{Query, Row, Write};
+use store::table::{Expression, Query, Row, Write};
 use testkit::Stack;
 
 use crate::{store_file, workspace};
@@ -34,6 +34,12 @@ async fn add_versions(store: &Store, file: &File) {
     for rows in rows.chunks(AT_ONCE) {
         store.table.transact(rows.to_vec()).await.unwrap();
     }
+    let refs = Write::Update {
+        condition: None,
+        key: Key::blob(&workspace(), file.content.blob.id),
+        change: Expression::new("SET refs = :refs").number(":refs", VERSIONS),
+    };
+    store.table.transact(vec![refs]).await.unwrap();
 }
 
 async fn erase(store: &Store, file: &File) -> Receipt {
