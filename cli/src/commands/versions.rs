@@ -42,7 +42,8 @@ pub(crate) struct Arguments {
 /// A version as the API tells of it.
 #[derive(Debug, Deserialize)]
 struct Version {
-    version: u32,
+    #[serde(rename = "version")]
+    number: u32,
     size_bytes: u64,
     #[serde(default)]
     content_type: Option<String>,
@@ -113,7 +114,7 @@ async fn list(client: &Client, file: &File, arguments: &Arguments, output: &Outp
     let mut table = Table::new(&[">VERSION", "CREATED", ">SIZE", "MEDIA TYPE", "SHA256"]);
     for version in &page.items {
         table.row(vec![
-            Cell::new(version.version.to_string()),
+            Cell::new(version.number.to_string()),
             Cell::optional(version.created_at.map(|at| human::time(at, &output.zone))),
             Cell::new(human::size(version.size_bytes)),
             Cell::optional(version.content_type.as_ref()),

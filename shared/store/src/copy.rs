@@ -81,8 +81,7 @@ impl Store {
             let now = self.clock.now();
             let file = self.new_copy(&source, &version, copy, name, now);
             let work = read_version(workspace, file.id, file.version);
-            let (mut writes, places) =
-                self.writes_of_copy(workspace, &source, &version, &file, copy)?;
+            let (mut writes, places) = writes_of_copy(workspace, &source, &version, &file, copy)?;
             writes.push(work::ask(&work, now)?);
             match self.table.transact(writes).await {
                 Ok(()) => {
@@ -187,50 +186,49 @@ impl Store {
             last_accessed_at: None,
         }
     }
+}
 
-    fn writes_of_copy(
-        &self,
-        workspace: &WorkspaceId,
-        source: &File,
-        version: &VersionItem,
-        file: &File,
-        copy: &Copy,
-    ) -> Result<(Vec<Write>, Places)> {
-        let now = file.created_at;
-        let made = Version {
-            number: file.version,
-            content: file.content.clone(),
-            owner: file.owner.clone(),
-            created_at: now,
-            failure: None,
-        };
-        let mut writes = vec![
-            claim_name(
-                workspace,
-                file.folder,
-                &file.name,
-                file.id,
-                file.expires_at,
-                now,
-            )?,
-            quota::reserve(workspace, file.content.size_bytes, 1),
-            check_file(workspace, source),
-            check_version(workspace, source.id, version),
-            refer(workspace, file.content.blob),
-            create_file(workspace, file)?,
-            create_version(workspace, file.id, &made)?,
-        ];
-        writes.extend(folder_present(workspace, file.folder));
-        let places = Places {
-            claim: 0,
-            quota: 1,
-            remember: writes.len(),
-        };
-        if let Some(repeatable) = &copy.repeatable {
-            writes.push(idempotency::remember(workspace, repeatable, file.id, now)?);
-        }
-        Ok((writes, places))
+fn writes_of_copy(
+    workspace: &WorkspaceId,
+    source: &File,
+    version: &VersionItem,
+    file: &File,
+    copy: &Copy,
+) -> Result<(Vec<Write>, Places)> {
+    let now = file.created_at;
+    let made = Version {
+        number: file.version,
+        content: file.content.clone(),
+        owner: file.owner.clone(),
+        created_at: now,
+        failure: None,
+    };
+    let mut writes = vec![
+        claim_name(
+            workspace,
+            file.folder,
+            &file.name,
+            file.id,
+            file.expires_at,
+            now,
+        )?,
+        quota::reserve(workspace, file.content.size_bytes, 1),
+        check_file(workspace, source),
+        check_version(workspace, source.id, version),
+        refer(workspace, file.content.blob),
+        create_file(workspace, file)?,
+        create_version(workspace, file.id, &made)?,
+    ];
+    writes.extend(folder_present(workspace, file.folder));
+    let places = Places {
+        claim: 0,
+        quota: 1,
+        remember: writes.len(),
+    };
+    if let Some(repeatable) = &copy.repeatable {
+        writes.push(idempotency::remember(workspace, repeatable, file.id, now)?);
     }
+    Ok((writes, places))
 }
 
 fn taken(name: &FileName) -> Error {
