@@ -15,3 +15,4 @@ mod lists;
 mod retries;
 mod server;
 mod uploads;
+mod versions;

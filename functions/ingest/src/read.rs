@@ -72,8 +72,7 @@ pub(crate) async fn read(state: &State, item: &WorkItem, id: FileId, number: u32
 }
 
 /// Returns what is known of bytes that need not be read again: the server has hashed them, they were
-/// read before, and they and their text are where they should be. Copies and bytes that came before
-/// are such.
+/// read before, and they and their text are in store. Copies and bytes that came before are such.
 async fn known_before(
     state: &State,
     workspace: &WorkspaceId,
@@ -90,7 +89,9 @@ async fn known_before(
     };
     let key = ObjectKey::Blob(workspace.clone(), content.blob);
     let head = store.blobs.head(&key).await?;
-    if head.is_none_or(|head| head.size_bytes != content.size_bytes) {
+    let is_whole = head.is_some_and(|head| head.size_bytes == content.size_bytes);
+    // Bytes that were lost and have come again are shared from now on.
+    if !is_whole && !store.is_elsewhere(workspace, content).await? {
         return Ok(None);
     }
     if let Reading::Text { text, .. } = &known.reading {

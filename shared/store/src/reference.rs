@@ -331,6 +331,16 @@ impl Store {
         })))
     }
 
+    /// Says whether bytes that are missing where a version has them are in another blob of the same
+    /// hash, which the version can share.
+    ///
+    /// # Errors
+    /// Those of reading rows and of looking at the blob.
+    pub async fn is_elsewhere(&self, workspace: &WorkspaceId, content: &Content) -> Result<bool> {
+        let sharing = self.sharing(workspace, content.blob, content).await?;
+        Ok(sharing.blob().is_some())
+    }
+
     async fn is_whole(
         &self,
         workspace: &WorkspaceId,

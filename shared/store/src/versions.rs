@@ -225,13 +225,24 @@ impl Store {
         file: &File,
         keep: u32,
     ) -> Result<Option<u32>> {
-        if keep <= 1 {
-            return Ok(Some(file.version));
+        let mut left = keep.clamp(1, MOST_KEPT);
+        let mut before = None;
+        loop {
+            let limit = i32::try_from(left).unwrap_or(i32::MAX);
+            let (kept, more) = self
+                .versions_page(workspace, file.id, before, limit)
+                .await?;
+            let Some(last) = kept.last() else {
+                return Ok(None);
+            };
+            // A page of DynamoDB may end before it is full.
+            left = left.saturating_sub(u32::try_from(kept.len()).unwrap_or(u32::MAX));
+            match (left, more) {
+                (_, false) => return Ok(None),
+                (0, true) => return Ok(Some(last.number)),
+                (_, true) => before = Some(last.number),
+            }
         }
-        let limit = i32::try_from(keep.min(MOST_KEPT)).unwrap_or(i32::MAX);
-        let (kept, more) = self.versions_page(workspace, file.id, None, limit).await?;
-        let first = kept.iter().map(|version| version.number).min();
-        Ok(first.filter(|_| more).map(|first| first.min(file.version)))
     }
 
     /// Removes versions of a file with what refers to them, and writes the receipt, in one
@@ -264,15 +275,15 @@ impl Store {
         for (content, versions) in &released {
             writes.push(content::release(workspace, *content, *versions));
         }
-        let mut going = HashSet::new();
+        let mut staying = HashSet::new();
         for (blob, versions) in &blobs {
             writes.extend(release(workspace, blob, *versions, now));
-            if blob.refs <= *versions {
-                going.insert(blob.blob.id);
+            if blob.refs > *versions {
+                staying.insert(blob.blob.id);
             }
         }
         writes.push(quota::give_back(workspace, size_bytes, 0));
-        let receipt = self.receipt_of(file.id, &items, &going, now);
+        let receipt = self.receipt_of(file.id, &items, &staying, now);
         writes.push(keep_page(workspace, receipt.id, &receipt.versions)?);
         writes.push(keep_receipt(workspace, &receipt)?);
         match self.table.transact(writes).await {
@@ -280,8 +291,8 @@ impl Store {
             Err(Rejected::Conditions(_)) => return Ok(None),
             Err(Rejected::Error(error)) => return Err(error),
         }
-        for blob in going {
-            self.try_remove_going(workspace, blob).await;
+        for (blob, _) in blobs {
+            self.try_remove_going(workspace, blob.blob.id).await;
         }
         for content in released.into_keys() {
             self.forget_content(workspace, content).await?;
@@ -314,7 +325,7 @@ impl Store {
         &self,
         file: FileId,
         items: &[VersionItem],
-        going: &HashSet<BlobId>,
+        staying: &HashSet<BlobId>,
         now: Timestamp,
     ) -> Receipt {
         let versions = items.iter().map(|item| RemovedVersion {
@@ -322,7 +333,7 @@ impl Store {
             blob: item.content.blob,
             sha256: item.content.sha256,
             size_bytes: item.content.size_bytes,
-            blob_removed: going.contains(&item.content.blob.id),
+            blob_removed: !staying.contains(&item.content.blob.id),
         });
         let id = ReceiptId::new(self.ids.sortable(now));
         Receipt::new(id, file, Reason::Pruned, now, now, versions.collect())

@@ -559,7 +559,7 @@ async fn a_promised_hash_that_s3_has_checked_is_enough_to_share_and_another_is_n
 async fn bytes_that_come_again_mend_what_was_lost_and_not_share_it() {
     let Some(sheaf) = start().await else { return };
     let client = sheaf.admin();
-    client.put("name=a.txt", "the same bytes").await;
+    let first = client.put("name=a.txt", "the same bytes").await;
     sheaf.rest().await;
     let lost = objects(&sheaf).await.pop_first().unwrap();
     let key = ObjectKey::parse(&lost).unwrap();
@@ -574,6 +574,19 @@ async fn bytes_that_come_again_mend_what_was_lost_and_not_share_it() {
         assert_eq!(content.body, "the same bytes");
     }
     assert_eq!(objects(&sheaf).await.len(), 1);
+
+    // The file that had lost them is mended by trying again.
+    sheaf.advance(SignedDuration::from_hours(2));
+    assert_eq!(sheaf.sweep().await.missing, 1);
+    let retry = format!("/v1/files/{}/retry", id(&first));
+    client.post(&retry, &json!({})).await.expect(202);
+    sheaf.rest().await;
+    assert_eq!(client.file(&id(&first)).await["status"], "completed");
+    let content = client.content(&id(&first)).await.expect(200);
+    assert_eq!(content.body, "the same bytes");
+    sheaf.advance(SignedDuration::from_hours(2));
+    assert_eq!(sheaf.sweep().await.errors, 0);
+    assert_eq!(consistent(&sheaf).await, 1);
 }
 
 /// How many want one name at once.
