@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use bytes::Bytes;
 use domain::name::FileName;
-use domain::{BlobId, FileId, FolderId, UploadId, WorkId, WorkspaceId};
+use domain::{BlobId, FileId, FolderId, Sha256, UploadId, WorkId, WorkspaceId};
 use store::keys::Key;
 use testkit::Sheaf;
 use uuid::Uuid;
@@ -25,6 +25,7 @@ pub struct UploadCalls {
     file: Row,
     version: Row,
     work: Row,
+    shared: Row,
 }
 
 impl UploadCalls {
@@ -58,6 +59,7 @@ impl UploadCalls {
             name: with("file_id"),
             file: with("pipeline_status"),
             version: with("version_owner"),
+            shared: with("written_by"),
         }
     }
 
@@ -70,7 +72,8 @@ impl UploadCalls {
         let workspace = &self.workspace;
         let session = Key::upload(workspace, UploadId::new(Uuid::new_v4()));
         let session = at(session, &self.session);
-        let blob = Key::blob(workspace, BlobId::new(Uuid::new_v4()));
+        let id = BlobId::new(Uuid::new_v4());
+        let blob = Key::blob(workspace, id);
         let begin = vec![
             self.reserve(table, bytes.len()),
             create(table, session.clone()),
@@ -85,6 +88,8 @@ impl UploadCalls {
             create(table, at(Key::file(workspace, file), &self.file)),
             create(table, at(Key::version(workspace, file, 1), &self.version)),
             self.ask(table),
+            create(table, at(self.shared_blob(), &self.shared)),
+            self.share(table, id),
         ];
         transact(sheaf, commit).await;
     }
@@ -96,6 +101,26 @@ impl UploadCalls {
                 .update_expression("SET available_bytes = available_bytes - :bytes, available_files = available_files - :files")
                 .expression_attribute_values(":bytes", AttributeValue::N(bytes.to_string()))
                 .expression_attribute_values(":files", AttributeValue::N("1".to_owned())),
+        )
+    }
+
+    /// The key of a blob of bytes that nothing has.
+    fn shared_blob(&self) -> Key {
+        let bytes = Sha256::of(Uuid::new_v4().as_bytes());
+        Key::shared_blob(&self.workspace, bytes)
+    }
+
+    fn share(&self, table: &str, blob: BlobId) -> TransactWriteItem {
+        let row = at(Key::blob(&self.workspace, blob), &self.blob);
+        updated(
+            update(table, &row)
+                .condition_expression(
+                    "attribute_exists(pk) AND (attribute_not_exists(refs) OR refs > :zero)",
+                )
+                .update_expression("SET sha256 = :sha256, refs = if_not_exists(refs, :one)")
+                .expression_attribute_values(":zero", AttributeValue::N("0".to_owned()))
+                .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+                .expression_attribute_values(":sha256", self.blob["sha256"].clone()),
         )
     }
 

@@ -2,6 +2,7 @@
 //!
 //! A new one takes three lines here: its module, its variant, its arm in [`run`].
 
+mod cp;
 mod demo;
 mod dossier;
 mod dossiers;
@@ -22,6 +23,7 @@ mod sync;
 mod templates;
 mod token;
 mod usage;
+mod versions;
 
 use clap::Subcommand;
 
@@ -40,6 +42,8 @@ pub(crate) enum Command {
     Ls(ls::Arguments),
     Show(show::Arguments),
     Get(get::Arguments),
+    Cp(cp::Arguments),
+    Versions(versions::Arguments),
     Sync(sync::Arguments),
     Rm(rm::Arguments),
     Generate(generate::Arguments),
@@ -78,6 +82,8 @@ pub(crate) async fn run(command: Command, context: &Context<'_>) -> Result<()> {
         Command::Ls(arguments) => ls::run(&arguments, context).await,
         Command::Show(arguments) => show::run(&arguments, context).await,
         Command::Get(arguments) => get::run(&arguments, context).await,
+        Command::Cp(arguments) => cp::run(&arguments, context).await,
+        Command::Versions(arguments) => versions::run(&arguments, context).await,
         Command::Sync(arguments) => sync::run(&arguments, context).await,
         Command::Rm(arguments) => rm::run(&arguments, context).await,
         Command::Generate(arguments) => generate::run(&arguments, context).await,

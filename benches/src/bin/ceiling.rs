@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use store::keys::Key;
 use testkit::{Options, Sheaf};
+use uuid::Uuid;
 
 const ROUNDS: usize = 7;
 const READS: usize = 1_000;
@@ -53,6 +54,13 @@ async fn main() {
 
 fn upload_body() -> Bytes {
     Bytes::from(vec![b'x'; UPLOAD_BYTES])
+}
+
+/// A body of which no other upload has the bytes: those that are there are not written again.
+fn new_body() -> Bytes {
+    let mut body = vec![b'x'; UPLOAD_BYTES];
+    body[..16].copy_from_slice(Uuid::new_v4().as_bytes());
+    Bytes::from(body)
 }
 
 async fn reads(sheaf: &Sheaf, connections: &Connections) {
@@ -103,7 +111,7 @@ async fn uploads(what: &str, sheaf: &Sheaf, connections: &Connections, calls: &U
         let straight = rate(UPLOADS, |_| calls.make(sheaf, &bytes)).await;
         let through = rate(UPLOADS, |number| {
             let path = format!("/v1/files?name=u-{round}-{number}.bin");
-            let bytes = bytes.clone();
+            let bytes = new_body();
             async move {
                 connections
                     .send(Method::POST, &path, bytes, StatusCode::CREATED)

@@ -19,3 +19,4 @@ mod retries;
 mod server;
 mod sync;
 mod uploads;
+mod versions;

@@ -38,6 +38,7 @@ fn beginning(name: &str, on_conflict: OnConflict) -> Beginning {
             tags: Tags::default(),
             expires_in: None,
             on_conflict,
+            expected: None,
             owner: "user-1".to_owned(),
         },
         size_bytes: BYTES.len() as u64,

@@ -34,7 +34,12 @@ fn state(stack: &Stack) -> State {
     State::new(stack.stack.store.clone())
 }
 
-/// Begins an upload of [`BYTES`] whose session is open for a day.
+/// The bytes of a file: those of another name are others, which share no blob.
+fn bytes_of(name: &str) -> Bytes {
+    Bytes::from(format!("The bytes of {name}."))
+}
+
+/// Begins an upload of a file's bytes whose session is open for a day.
 async fn begin(store: &Store, name: &str, expires_in: Option<SignedDuration>) -> Upload {
     let beginning = Beginning {
         intent: Intent {
@@ -44,11 +49,12 @@ async fn begin(store: &Store, name: &str, expires_in: Option<SignedDuration>) ->
             tags: Tags::default(),
             expires_in,
             on_conflict: OnConflict::Fail,
+            expected: None,
             owner: "user-1".to_owned(),
         },
-        size_bytes: BYTES.len() as u64,
+        size_bytes: bytes_of(name).len() as u64,
         content_type: Some("text/plain".to_owned()),
-        sha256: Some(Sha256::of(BYTES)),
+        sha256: Some(Sha256::of(&bytes_of(name))),
         plan: Plan::Single,
         writer: Writer::Client,
         lifetime: DAY,
@@ -62,11 +68,11 @@ async fn begin(store: &Store, name: &str, expires_in: Option<SignedDuration>) ->
 
 async fn write(store: &Store, upload: &Upload) {
     let key = ObjectKey::Blob(workspace(), upload.blob);
-    let bytes = Bytes::from_static(BYTES);
+    let bytes = bytes_of(upload.intent.name.as_str());
     store.blobs.create(&key, bytes, "text/plain").await.unwrap();
 }
 
-/// Stores a file of [`BYTES`].
+/// Stores a file.
 async fn store_file(store: &Store, name: &str, expires_in: Option<SignedDuration>) -> File {
     let upload = begin(store, name, expires_in).await;
     write(store, &upload).await;

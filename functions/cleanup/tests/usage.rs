@@ -41,6 +41,7 @@ async fn begin(store: &Store, size_bytes: u64) -> Upload {
             tags: Tags::default(),
             expires_in: None,
             on_conflict: OnConflict::Rename,
+            expected: None,
             owner: "user-1".to_owned(),
         },
         size_bytes,

@@ -99,6 +99,7 @@ pub async fn generate(
         tags: value.tags,
         expires_in_s: value.expires_in_s,
         on_conflict: value.on_conflict,
+        expected: None,
     };
     let rendered = recipe.render(Limits::default()).await?;
     let beginning = Beginning {

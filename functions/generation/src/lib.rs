@@ -3,6 +3,8 @@
 //! # Permissions
 //! - table: read, write
 //! - objects blobs/: get, put, delete
+//! - objects presigned/: get
+//! - bucket: list
 //! - queue ingest: send
 
 pub mod generate;

@@ -291,6 +291,7 @@ async fn begin(sheaf: &Sheaf, key: &str, body: &str) -> domain::UploadId {
             tags: Tags::default(),
             expires_in: None,
             on_conflict: OnConflict::Fail,
+            expected: None,
             owner: principal.identity.pseudonym(),
         },
         size_bytes: rendered.bytes.len() as u64,

@@ -49,7 +49,12 @@ async fn finish(state: &State, workspace: &WorkspaceId, blob: BlobRef) -> Result
             Ok(())
         }
         // Nobody is there to be told; the session stays as it is for a client that comes back.
-        Err(error @ (Error::Conflict { .. } | Error::RefusedType { .. } | Error::Gone { .. })) => {
+        Err(
+            error @ (Error::Conflict { .. }
+            | Error::PreconditionFailed { .. }
+            | Error::RefusedType { .. }
+            | Error::Gone { .. }),
+        ) => {
             info!(upload.id = %upload.id, error = error.for_log(), "an upload was not finished");
             Ok(())
         }

@@ -158,6 +158,7 @@ async fn import(
             tags: Tags::default(),
             expires_in: None,
             on_conflict: OnConflict::Rename,
+            expected: None,
             owner: OWNER.to_owned(),
         },
         size_bytes: head.size_bytes,

@@ -26,7 +26,11 @@ pub(crate) async fn read(state: &State, item: &WorkItem, id: FileId, number: u32
     let Some(file) = store.file_if_living(workspace, id).await? else {
         return store.finish(item).await;
     };
-    let version = store.version(workspace, id, number).await?;
+    let version = match store.version(workspace, id, number).await {
+        // Someone has removed it since another took its place.
+        Err(Error::NotFound { .. }) => return store.finish(item).await,
+        version => version?,
+    };
     let is_current = file.version == number;
     let unread = if is_current {
         matches!(file.status, Status::Pending | Status::Scanning)
@@ -35,6 +39,9 @@ pub(crate) async fn read(state: &State, item: &WorkItem, id: FileId, number: u32
     };
     if !unread {
         return store.finish(item).await;
+    }
+    if is_current && let Some((sha256, content)) = known_before(state, workspace, &version).await? {
+        return settle(state, item, file, version, sha256, content).await;
     }
     let most = state.extractor.limits().file_bytes;
     let fetched = if is_current && version.content.size_bytes <= most {
@@ -62,6 +69,38 @@ pub(crate) async fn read(state: &State, item: &WorkItem, id: FileId, number: u32
     }
     let content = content(state, workspace, &file, sha256, copy.as_ref()).await?;
     settle(state, item, file, version, sha256, content).await
+}
+
+/// Returns what is known of bytes that need not be read again: the server has hashed them, they were
+/// read before, and they and their text are in store. Copies and bytes that came before are such.
+async fn known_before(
+    state: &State,
+    workspace: &WorkspaceId,
+    version: &Version,
+) -> Result<Option<(Sha256, ContentItem)>> {
+    let content = &version.content;
+    let Some(sha256) = content.sha256.filter(|_| content.is_readable()) else {
+        return Ok(None);
+    };
+    let store = &state.store;
+    let known = store.content(workspace, sha256).await?;
+    let Some(known) = known.filter(|known| known.refs > 0 && known.reading.holds_for_all()) else {
+        return Ok(None);
+    };
+    let key = ObjectKey::Blob(workspace.clone(), content.blob);
+    let head = store.blobs.head(&key).await?;
+    let is_whole = head.is_some_and(|head| head.size_bytes == content.size_bytes);
+    // Bytes that were lost and have come again are shared from now on.
+    if !is_whole && !store.is_elsewhere(workspace, content).await? {
+        return Ok(None);
+    }
+    if let Reading::Text { text, .. } = &known.reading {
+        let key = ObjectKey::Text(workspace.clone(), sha256, *text);
+        if store.blobs.head(&key).await?.is_none() {
+            return Ok(None);
+        }
+    }
+    Ok(Some((sha256, known)))
 }
 
 /// The bytes of a version, as they were found.
@@ -228,11 +267,10 @@ async fn settle(
     let workspace = &item.work.workspace;
     let place = place_work(workspace, file.id);
     let version = verified(version, sha256);
-    file.content = version.content.clone();
     file.status = Status::Extracted;
     file.facts = content.facts;
     let settled = store
-        .settle(workspace, &mut file, &version, sha256, item, &place)
+        .settle(workspace, &file, &version, sha256, item, &place)
         .await;
     if let Err(error) = settled {
         forget_if_replaced(store, workspace, file.id, version.number, sha256).await?;

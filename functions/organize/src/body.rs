@@ -1,9 +1,9 @@
 //! Reading fields of JSON bodies.
 
-use domain::Error;
 use domain::tag::Tag;
+use domain::{Error, Kind};
 use serde::{Deserialize, Deserializer};
-use store::organize::Edit;
+use store::organize::{Edit, OnTaken};
 
 /// Reads a field that is cleared when it is null.
 ///
@@ -15,6 +15,30 @@ where
 {
     let value = Option::deserialize(deserializer)?;
     Ok(value.map_or(Edit::Clear, Edit::Set))
+}
+
+/// Reads what to do when a name is taken that can only be left or numbered.
+///
+/// # Errors
+/// `Invalid`, pointing to `/on_conflict`.
+pub(crate) fn on_taken(text: Option<&str>) -> domain::Result<OnTaken> {
+    match text {
+        None | Some("fail") => Ok(OnTaken::Fail),
+        Some("rename") => Ok(OnTaken::Rename),
+        Some(_) => Err(Error::invalid(
+            "/on_conflict",
+            "on_conflict is fail or rename",
+        )),
+    }
+}
+
+/// Reads the number of a version in a path. What is none names no version.
+///
+/// # Errors
+/// `NotFound`.
+pub(crate) fn version_number(text: &str) -> domain::Result<u32> {
+    text.parse()
+        .map_err(|_| Error::not_found(Kind::Version, text))
 }
 
 /// Reads a type.

@@ -12,13 +12,17 @@
 
 pub mod api_keys;
 pub mod change;
+pub mod copy;
 pub mod delete;
+pub mod delete_version;
 pub mod dossiers;
 pub mod folders;
 pub mod invitations;
 pub mod members;
+pub mod prune;
 pub mod redrive;
 pub mod restore;
+pub mod restore_version;
 pub mod retry;
 
 mod answer;
@@ -65,6 +69,10 @@ api::routes! {
     delete::delete,
     restore::restore,
     retry::retry,
+    copy::copy,
+    restore_version::restore_version,
+    delete_version::delete_version,
+    prune::prune,
     folders::create,
     dossiers::create,
     dossiers::regenerate,

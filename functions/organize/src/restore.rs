@@ -7,10 +7,10 @@ use api::view::file::FileView;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use domain::FileId;
 use domain::principal::Role;
-use domain::{Error, FileId};
-use store::organize::OnTaken;
 
+use crate::body::on_taken;
 use crate::{State, answer};
 use api::finish::to_the_end;
 
@@ -42,13 +42,7 @@ pub async fn restore(
     mut query: Query,
 ) -> Result<Response> {
     principal.require(Role::Editor)?;
-    let on_taken = match query.take("on_conflict")?.as_deref() {
-        None | Some("fail") => OnTaken::Fail,
-        Some("rename") => OnTaken::Rename,
-        Some(_) => {
-            return Err(Error::invalid("/on_conflict", "on_conflict is fail or rename").into());
-        }
-    };
+    let on_taken = on_taken(query.take("on_conflict")?.as_deref())?;
     query.finish()?;
     let id: FileId = id.parse()?;
     let (store, workspace) = (state.store, principal.workspace);

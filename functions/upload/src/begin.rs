@@ -1,11 +1,12 @@
 //! `POST /v1/uploads`: begins an upload whose bytes go straight to S3.
 
 use api::auth::Caller;
+use api::etag;
 use api::idempotency;
 use api::problem::Result;
 use api::request::{Json, Query};
 use api::view::upload::UploadView;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::file::Writer;
 use domain::principal::Role;
@@ -56,7 +57,10 @@ pub struct BeginUpload {
     post,
     path = "/v1/uploads",
     tag = "upload",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes it safe to repeat the request")),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes it safe to repeat the request"),
+        ("If-Match" = Option<String>, Header, description = "With on_conflict=version: only when, once the bytes are there, the file that has the name is as under this ETag"),
+    ),
     request_body = BeginUpload,
     responses(
         (status = 201, description = "The session, with the first 100 signed URLs", body = UploadView),
@@ -83,8 +87,15 @@ pub async fn begin(
     check_content_type(value.content_type.as_deref())?;
     media::accept_declared(value.content_type.as_deref())?;
     let plan = Plan::for_size(value.size_bytes)?;
+    let if_match = headers
+        .get(header::IF_MATCH)
+        .map_or(&b""[..], HeaderValue::as_bytes);
     let beginning = Beginning {
-        repeatable: idempotency::repeatable(&headers, &principal, &[b"POST /v1/uploads", &bytes])?,
+        repeatable: idempotency::repeatable(
+            &headers,
+            &principal,
+            &[b"POST /v1/uploads", &bytes, if_match],
+        )?,
         sha256: value.sha256.map(|text| text.parse()).transpose()?,
         size_bytes: value.size_bytes,
         content_type: value.content_type,
@@ -95,6 +106,7 @@ pub async fn begin(
             tags: value.tags,
             expires_in_s: value.expires_in_s,
             on_conflict: value.on_conflict,
+            expected: etag::expected(&headers),
         }
         .read(&principal)?,
         plan,

@@ -49,6 +49,7 @@ pub struct CompletePart {
         (status = 404, description = "No such upload"),
         (status = 409, description = "The name is taken, or bytes are missing"),
         (status = 410, description = "The upload was aborted"),
+        (status = 412, description = "The file that has the name is not as the upload's If-Match expects, or there is none"),
         (status = 415, description = "A program: what arrived was removed"),
     )
 )]

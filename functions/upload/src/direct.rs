@@ -1,6 +1,7 @@
 //! `POST /v1/files`: the body is the bytes.
 
 use api::auth::Caller;
+use api::etag;
 use api::finish::to_the_end;
 use api::idempotency;
 use api::intent::Words;
@@ -33,12 +34,14 @@ use crate::{State, answer};
         ("expires_in_s" = Option<i64>, Query, description = "Seconds the file is to live from now on; a new version without it leaves that as it is"),
         ("on_conflict" = Option<String>, Query, description = "When the name is taken: fail, rename or version"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes it safe to repeat the request"),
+        ("If-Match" = Option<String>, Header, description = "With on_conflict=version: only when the file that has the name is as under this ETag"),
         ("Content-Digest" = Option<String>, Header, description = "The SHA-256 the bytes must have, as RFC 9530 writes it: sha-256=:base64:"),
     ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The bytes, 0 to 4 MiB when deployed"),
     responses(
         (status = 201, description = "The file", body = FileView),
         (status = 409, description = "The name is taken"),
+        (status = 412, description = "The file that has the name is not as under If-Match, or there is none"),
         (status = 413, description = "Larger than this route takes"),
         (status = 415, description = "A program"),
         (status = 507, description = "Over the quota"),
@@ -52,7 +55,8 @@ pub async fn upload(
     body: Body,
 ) -> Result<Response> {
     principal.require(Role::Editor)?;
-    let words = Words::from_query(&mut query)?;
+    let mut words = Words::from_query(&mut query)?;
+    words.expected = etag::expected(&headers);
     let asked = format!("{words:?}");
     query.finish()?;
     let intent = words.read(&principal)?;

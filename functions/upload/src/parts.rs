@@ -204,6 +204,7 @@ mod tests {
                 tags: Tags::default(),
                 expires_in: None,
                 on_conflict: OnConflict::Fail,
+                expected: None,
                 owner: "user-1".to_owned(),
             },
             size_bytes: 1,

@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use domain::file::File;
+use domain::upload::Expected;
 use domain::{Error, Kind, Result, Sha256};
 
 /// The tag of a file: its revision, which counters do not change.
@@ -52,12 +53,42 @@ pub fn check_if_match(headers: &HeaderMap, kind: Kind, tag: &str) -> Result<()> 
     }
 }
 
+/// Reads `If-Match` of a file that gets a new version, where it is given. A tag that is none of ours
+/// is of no revision.
+pub fn expected(headers: &HeaderMap) -> Option<Expected> {
+    let given = headers.get(header::IF_MATCH)?;
+    let given = given.to_str().unwrap_or_default();
+    if given.trim() == "*" {
+        return Some(Expected::Any);
+    }
+    let revisions = given.split(',').filter_map(|candidate| {
+        let candidate = candidate.trim().strip_prefix('"')?;
+        candidate.strip_suffix('"')?.parse().ok()
+    });
+    Some(Expected::Revisions(revisions.collect()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn asking(value: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn what_is_expected_of_a_file_is_read_from_its_tags() {
+        let given = |value| {
+            let value = HeaderValue::from_static(value);
+            expected(&HeaderMap::from_iter([(header::IF_MATCH, value)]))
+        };
+        assert_eq!(given("*"), Some(Expected::Any));
+        assert_eq!(given("\"7\", \"9\""), Some(Expected::Revisions(vec![7, 9])));
+        for none_of_ours in ["7", "W/\"7\"", "\"x\"", ""] {
+            let nothing = Some(Expected::Revisions(Vec::new()));
+            assert_eq!(given(none_of_ours), nothing, "{none_of_ours}");
+        }
+        assert_eq!(expected(&HeaderMap::new()), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use domain::principal::Principal;
 use domain::tag::Tags;
-use domain::upload::{Intent, OnConflict, expires_in};
+use domain::upload::{Expected, Intent, OnConflict, expires_in};
 use domain::{Error, Result};
 
 use crate::request::Query;
@@ -22,6 +22,8 @@ pub struct Words {
     pub expires_in_s: Option<i64>,
     /// What to do when the name is taken.
     pub on_conflict: Option<String>,
+    /// What the file must be that this is to be a version of.
+    pub expected: Option<Expected>,
 }
 
 impl Words {
@@ -45,6 +47,7 @@ impl Words {
             tags: query.take_all("tag"),
             expires_in_s,
             on_conflict: query.take("on_conflict")?,
+            expected: None,
         })
     }
 
@@ -69,7 +72,8 @@ impl Words {
         let lifetime = self.expires_in_s.map(expires_in).transpose();
         let on_conflict = self
             .on_conflict
-            .map_or(Ok(OnConflict::default()), |text| text.parse());
+            .map_or(Ok(OnConflict::default()), |text| text.parse())
+            .and_then(|on_conflict| goes_with(self.expected.as_ref(), on_conflict));
         match (name, folder, document_type, tags, lifetime, on_conflict) {
             (
                 Ok(name),
@@ -85,6 +89,7 @@ impl Words {
                 tags,
                 expires_in,
                 on_conflict,
+                expected: self.expected,
                 owner: principal.identity.pseudonym(),
             }),
             (name, folder, document_type, tags, lifetime, on_conflict) => Err(all_of([
@@ -97,6 +102,17 @@ impl Words {
             ])),
         }
     }
+}
+
+/// Only a version is made of something that can be as expected or not.
+fn goes_with(expected: Option<&Expected>, on_conflict: OnConflict) -> Result<OnConflict> {
+    if expected.is_none() || on_conflict == OnConflict::Version {
+        return Ok(on_conflict);
+    }
+    Err(Error::invalid(
+        "/If-Match",
+        "If-Match goes with on_conflict=version: it is of the file that gets the version",
+    ))
 }
 
 /// Makes one error of the fields of several.

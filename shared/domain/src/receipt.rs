@@ -18,6 +18,8 @@ pub enum Reason {
     Expired,
     /// Someone asked for it.
     Deleted,
+    /// Someone asked for versions to go; the file stays.
+    Pruned,
 }
 
 impl Reason {
@@ -26,6 +28,7 @@ impl Reason {
         match self {
             Self::Expired => "expired",
             Self::Deleted => "deleted",
+            Self::Pruned => "pruned",
         }
     }
 }
@@ -41,6 +44,14 @@ pub struct RemovedVersion {
     pub sha256: Option<Sha256>,
     /// Its size.
     pub size_bytes: u64,
+    /// Whether its bytes were removed with it: they stay while another version has them.
+    #[serde(default = "removed")]
+    pub blob_removed: bool,
+}
+
+/// Before blobs were shared, the bytes went with every version.
+const fn removed() -> bool {
+    true
 }
 
 /// The list of what one deletion removed.
@@ -69,6 +80,15 @@ impl Manifest {
     pub fn to_json(&self) -> Result<Vec<u8>> {
         serde_json::to_vec(self)
             .map_err(|error| Error::corrupt(format!("a manifest cannot be written: {error}")))
+    }
+
+    /// Reads it back.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is none.
+    pub fn from_json(bytes: &[u8]) -> Result<Self> {
+        serde_json::from_slice(bytes)
+            .map_err(|error| Error::corrupt(format!("a manifest does not read back: {error}")))
     }
 }
 
@@ -112,7 +132,7 @@ pub struct Receipt {
     pub id: ReceiptId,
     /// Whose file it was.
     pub workspace: WorkspaceId,
-    /// The file that was removed.
+    /// The file that was removed, or whose versions were.
     pub file: FileId,
     /// Why.
     pub reason: Reason,
@@ -172,9 +192,10 @@ impl Receipt {
                 .map(|hash| hash.to_string())
                 .unwrap_or_default();
             // Writing to a String does not fail.
+            let stays = if removed.blob_removed { "" } else { " shared" };
             let _ = writeln!(
                 text,
-                "{} {} {} {hash}",
+                "{} {} {} {hash}{stays}",
                 removed.version, removed.blob.id, removed.size_bytes
             );
         }
@@ -200,6 +221,7 @@ mod tests {
             },
             sha256: Some(Sha256::of(b"bytes")),
             size_bytes: 5,
+            blob_removed: true,
         };
         let manifest = Manifest {
             format: Manifest::FORMAT,

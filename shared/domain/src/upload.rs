@@ -151,6 +151,26 @@ impl FromStr for OnConflict {
     }
 }
 
+/// What a file must be for a new version of it to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expected {
+    /// There is one.
+    Any,
+    /// It is at one of these revisions.
+    Revisions(Vec<u64>),
+}
+
+impl Expected {
+    /// Says whether a file at this revision is what was expected.
+    pub fn holds_at(&self, revision: u64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Revisions(expected) => expected.contains(&revision),
+        }
+    }
+}
+
 /// What a client says of the file it will send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
@@ -166,6 +186,9 @@ pub struct Intent {
     pub expires_in: Option<SignedDuration>,
     /// What to do when the name is taken.
     pub on_conflict: OnConflict,
+    /// What the file must be that this is to be a version of; none when that does not matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Expected>,
     /// Who sends it, by pseudonym.
     pub owner: String,
 }

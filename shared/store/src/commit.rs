@@ -3,7 +3,6 @@
 
 use domain::facts::Facts;
 use domain::file::{Content, File, Origin, State, Status, Version};
-use domain::message::Work;
 use domain::name::FileName;
 use domain::upload::{Intent, OnConflict, Upload, UploadState};
 use domain::{Error, FileId, FolderId, Kind, Result, WorkspaceId};
@@ -14,6 +13,7 @@ use crate::failure::forget_failures;
 use crate::file::{Found, change_file, create_file, create_version};
 use crate::folder::{claim_name, folder_present, renew_name};
 use crate::quota::{self, Shard};
+use crate::reference::Sharing;
 use crate::table::{Rejected, Write};
 use crate::upload::{close, read_version};
 use crate::work;
@@ -24,6 +24,24 @@ const TRIES: u32 = 16;
 /// Which write of a commit claims the name, where the file is new.
 const PLACE: usize = 1;
 
+/// Whether the bytes of an upload have been written where its session has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// They have.
+    Yes,
+    /// They have not: the version can only share a blob that is there.
+    No,
+}
+
+/// What committing an upload came to.
+#[derive(Debug)]
+pub(crate) enum Committed {
+    /// Its bytes are a version of this file.
+    Done(Box<File>),
+    /// Nothing has its bytes: they have to be written, and will be shared like this.
+    Unwritten(Sharing),
+}
+
 /// What is to be committed.
 #[derive(Debug)]
 struct Plan {
@@ -32,13 +50,15 @@ struct Plan {
 }
 
 impl Store {
-    /// Makes the bytes of an open upload a version of a file, and asks for it to be read.
+    /// Makes the bytes of an open upload a version of a file, and asks for it to be read. Bytes whose
+    /// hash is known and that the workspace has already are shared, and what was written of them
+    /// again is removed.
     ///
     /// Safe to repeat: a session that is committed answers with its file.
     ///
     /// # Errors
     /// `Conflict` when the name is taken and `on_conflict` is `fail`, or when the session was
-    /// aborted.
+    /// aborted; `PreconditionFailed` when the file that has the name is not what was expected.
     pub async fn commit_upload(
         &self,
         workspace: &WorkspaceId,
@@ -50,7 +70,7 @@ impl Store {
             .await
     }
 
-    /// Commits an upload, and `beside` it what belongs to its end.
+    /// Commits an upload whose bytes are written, and `beside` it what belongs to its end.
     ///
     /// # Errors
     /// Those of [`Store::commit_upload`]; `Busy` when what stands beside does not hold.
@@ -62,10 +82,56 @@ impl Store {
         origin: Origin,
         beside: &[Write],
     ) -> Result<File> {
+        let sharing = self.sharing(workspace, upload.blob, content).await?;
+        match self
+            .commit(
+                workspace,
+                upload,
+                content,
+                origin,
+                sharing,
+                Written::Yes,
+                beside,
+            )
+            .await?
+        {
+            Committed::Done(file) => Ok(*file),
+            Committed::Unwritten(_) => Err(missed()),
+        }
+    }
+
+    /// Makes the bytes of an open upload a version of a file. `sharing` is how they were found to be
+    /// shared; where that does not hold any more, it is found out again.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of what is committed"
+    )]
+    pub(crate) async fn commit(
+        &self,
+        workspace: &WorkspaceId,
+        upload: &Upload,
+        content: &Content,
+        origin: Origin,
+        sharing: Sharing,
+        written: Written,
+        beside: &[Write],
+    ) -> Result<Committed> {
+        let mut found = Some(sharing);
         let folder = self.make_folders(workspace, &upload.intent.folder).await?;
         let mut lost = 0;
         for _ in 0..TRIES {
             let now = self.clock.now();
+            let sharing = match found.take() {
+                Some(sharing) => sharing,
+                None => self.sharing(workspace, upload.blob, content).await?,
+            };
+            if written == Written::No && sharing.blob().is_none() {
+                return Ok(Committed::Unwritten(sharing));
+            }
+            let content = &Content {
+                blob: sharing.blob().unwrap_or(upload.blob),
+                ..content.clone()
+            };
             let plan = match self.target(workspace, folder, upload, lost).await {
                 Ok(Target::New(name)) => {
                     self.plan_file(workspace, upload, content, origin, folder, name, now)?
@@ -73,7 +139,10 @@ impl Store {
                 Ok(Target::Existing(file)) => {
                     plan_version(workspace, &self.shard, upload, content, *file, now)?
                 }
-                Err(refusal) => return self.refused(workspace, upload, refusal).await,
+                Err(refusal) => {
+                    let file = self.refused(workspace, upload, refusal).await?;
+                    return Ok(Committed::Done(Box::new(file)));
+                }
             };
             let committed = UploadState::Committed {
                 file: plan.file.id,
@@ -85,27 +154,32 @@ impl Store {
             writes.push(work::ask(&work, now)?);
             let first_beside = writes.len();
             writes.extend(beside.iter().cloned());
+            // Nobody was ever given a URL to fetch what is removed here.
+            writes.extend(sharing.writes(workspace, upload.blob, now)?);
             match self.table.transact(writes).await {
-                Ok(()) => return Ok(self.announce(plan.file, &work).await),
+                Ok(()) => {
+                    self.send(&work).await;
+                    if sharing.blob().is_some() {
+                        self.try_remove_going(workspace, upload.blob.id).await;
+                    }
+                    return Ok(Committed::Done(Box::new(plan.file)));
+                }
                 Err(rejected) if rejected.at(0) => {
-                    return self.committed_before(workspace, upload).await;
+                    let file = self.committed_before(workspace, upload).await?;
+                    return Ok(Committed::Done(Box::new(file)));
                 }
                 Err(rejected) if (first_beside..).zip(beside).any(|(at, _)| rejected.at(at)) => {
                     return Err(crate::table::busy(
                         "another request sends bytes of this upload",
                     ));
                 }
-                // The name, the file or the folder changed since it was looked at: look again.
+                // The name, the file, the folder or the shared blob changed since it was looked at:
+                // look again.
                 Err(rejected @ Rejected::Conditions(_)) => lost += u32::from(rejected.at(PLACE)),
                 Err(Rejected::Error(error)) => return Err(error),
             }
         }
         Err(crate::table::busy("many writers want this name"))
-    }
-
-    async fn announce(&self, file: File, work: &Work) -> File {
-        self.send(work).await;
-        file
     }
 
     /// Returns the file of a session that is no longer open.
@@ -140,6 +214,9 @@ impl Store {
     ) -> Result<Target> {
         let intent = &upload.intent;
         let Some(taken) = self.name(workspace, folder, &intent.name).await? else {
+            if intent.expected.is_some() {
+                return Err(not_as_expected());
+            }
             return Ok(Target::New(intent.name.clone()));
         };
         match (intent.on_conflict, taken.file) {
@@ -148,7 +225,11 @@ impl Store {
                 .await
                 .map(Target::New),
             (OnConflict::Version, Some(file)) => match self.found(workspace, file).await? {
-                Some(Found::File(file)) => Ok(Target::Existing(file)),
+                // The transaction holds only at this very revision.
+                Some(Found::File(file)) => match &intent.expected {
+                    Some(expected) if !expected.holds_at(file.revision) => Err(not_as_expected()),
+                    Some(_) | None => Ok(Target::Existing(file)),
+                },
                 // It is being erased; its name is free in a moment.
                 Some(Found::Gone(_)) | None => {
                     Err(crate::table::busy("the file of this name is being deleted"))
@@ -222,6 +303,27 @@ fn expiry(intent: &Intent, now: Timestamp) -> Option<Timestamp> {
         .and_then(|duration| now.checked_add(duration).ok())
 }
 
+/// Gives a file its next version, of which nothing has been read yet.
+pub(crate) fn begin_version(file: &mut File, content: &Content) {
+    file.version += 1;
+    file.content = content.clone();
+    file.status = Status::Pending;
+    file.facts = Facts::default();
+    file.given_date = None;
+    file.summary = None;
+    file.summary_reason = None;
+    file.failure = None;
+}
+
+/// The answer when bytes that were written are asked for again, which is a defect.
+pub(crate) fn missed() -> Error {
+    Error::corrupt("bytes that are written are to be written")
+}
+
+const fn not_as_expected() -> Error {
+    Error::PreconditionFailed { kind: Kind::File }
+}
+
 /// Plans a new version of a file. Its expiry, type and tags stay unless new ones are given.
 fn plan_version(
     workspace: &WorkspaceId,
@@ -233,14 +335,7 @@ fn plan_version(
 ) -> Result<Plan> {
     let intent = &upload.intent;
     let replaced = file.version;
-    file.version += 1;
-    file.content = content.clone();
-    file.status = Status::Pending;
-    file.facts = Facts::default();
-    file.given_date = None;
-    file.summary = None;
-    file.summary_reason = None;
-    file.failure = None;
+    begin_version(&mut file, content);
     if intent.document_type.is_some() {
         file.document_type.clone_from(&intent.document_type);
     }

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::blob::ObjectKey;
-use crate::file::{change_file, settle_version};
+use crate::file::{VersionItem, change_file, settle_version};
 use crate::keys::Key;
+use crate::reference::{Sharing, fetched_until};
 use crate::table::{Expression, Rejected, Write, absent, busy};
 use crate::work::{self, WorkItem};
 
@@ -184,38 +185,65 @@ impl Store {
         }
     }
 
-    /// Writes what was read into a file and its version: the version refers to the bytes from now
-    /// on, and is counted once however often it is read. The file is then to be placed, which
-    /// `next` asks for.
+    /// Writes what was read into a file and its version: the version refers to what is known of the
+    /// bytes from now on, and is counted once however often it is read. Where the workspace has the
+    /// same bytes already, it shares their blob. The file is then to be placed, which `next` asks
+    /// for.
     ///
     /// # Errors
     /// `Busy` when the file changed meanwhile, or the bytes were forgotten with their last version.
     pub async fn settle(
         &self,
         workspace: &WorkspaceId,
-        file: &mut File,
+        file: &File,
         version: &Version,
         content: Sha256,
         finished: &WorkItem,
         next: &domain::message::Work,
     ) -> Result<()> {
-        let counted = self.is_counted(workspace, file.id, version.number).await?;
-        let now = self.clock.now();
-        let writes = vec![
-            change_file(workspace, file, now)?,
-            settle_version(workspace, file.id, version, counted)?,
-            Write::Update {
-                condition: Some(is_kept()),
-                key: Key::content(workspace, content),
-                change: Expression::new("ADD refs :more").number(":more", i32::from(!counted)),
-            },
-            work::done(finished),
-            work::ask(next, now)?,
-        ];
-        self.table
-            .transact(writes)
-            .await
-            .map_err(|rejected| rejected.into_error("the file was changed while it was read"))
+        for _ in 0..TRIES {
+            let now = self.clock.now();
+            let before = self.version_read(workspace, file.id, version).await?;
+            let own = before.content.blob;
+            let sharing = self.sharing(workspace, own, &version.content).await?;
+            let version = sharing_blob(version, &before, &sharing);
+            let mut file = file.clone();
+            file.content = version.content.clone();
+            let mut writes = vec![
+                change_file(workspace, &mut file, now)?,
+                settle_version(workspace, file.id, &version, &before)?,
+                Write::Update {
+                    condition: Some(is_kept()),
+                    key: Key::content(workspace, content),
+                    change: Expression::new("ADD refs :more")
+                        .number(":more", i32::from(!before.counted)),
+                },
+                work::done(finished),
+                work::ask(next, now)?,
+            ];
+            let others = writes.len();
+            writes.extend(sharing.writes(workspace, own, fetched_until(now))?);
+            match self.table.transact(writes).await {
+                Ok(()) => return Ok(()),
+                // The shared blob went, or there is one now: look again.
+                Err(rejected) if rejected.only_from(others) => {}
+                Err(rejected) => {
+                    return Err(rejected.into_error("the file was changed while it was read"));
+                }
+            }
+        }
+        Err(busy("the same bytes are coming and going"))
+    }
+
+    /// Returns the row of a version that was read.
+    pub(crate) async fn version_read(
+        &self,
+        workspace: &WorkspaceId,
+        file: FileId,
+        version: &Version,
+    ) -> Result<VersionItem> {
+        let before = self.version_item(workspace, file, version.number).await?;
+        before.ok_or_else(|| busy("the version was removed while it was read"))
     }
 
     /// Writes a file that has come to the end of the pipeline, and removes the work that took it
@@ -240,12 +268,19 @@ impl Store {
     }
 }
 
-/// One version no longer refers to some bytes.
-pub(crate) fn release(workspace: &WorkspaceId, content: Sha256) -> Write {
+/// The version with the blob that it has from now on.
+pub(crate) fn sharing_blob(version: &Version, before: &VersionItem, sharing: &Sharing) -> Version {
+    let mut version = version.clone();
+    version.content.blob = sharing.blob().unwrap_or(before.content.blob);
+    version
+}
+
+/// So many versions no longer refer to what is known of some bytes.
+pub(crate) fn release(workspace: &WorkspaceId, content: Sha256, versions: u64) -> Write {
     Write::Update {
         condition: None,
         key: Key::content(workspace, content),
-        change: Expression::new("ADD refs :less").number(":less", -1),
+        change: Expression::new("ADD refs :less").number(":less", format!("-{versions}")),
     }
 }
 

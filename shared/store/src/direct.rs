@@ -8,6 +8,7 @@ use tracing::warn;
 
 use crate::Store;
 use crate::blob::ObjectKey;
+use crate::commit::{Committed, Written, missed};
 use crate::table::busy;
 use crate::upload::{Beginning, Begun};
 
@@ -102,8 +103,6 @@ impl Store {
         origin: Origin,
     ) -> Result<File> {
         let content_type = upload.content_type.clone().unwrap_or_default();
-        let key = ObjectKey::Blob(workspace.clone(), upload.blob);
-        self.blobs.create(&key, bytes, &content_type).await?;
         let content = Content {
             blob: upload.blob,
             size_bytes: upload.size_bytes,
@@ -111,8 +110,46 @@ impl Store {
             sha256: upload.sha256,
             promised_sha256: None,
         };
-        self.commit_upload(workspace, upload, &content, origin)
-            .await
+        // Bytes that the workspace has already are not written again, unless they go meanwhile.
+        let sharing = self.sharing(workspace, upload.blob, &content).await?;
+        let sharing = if sharing.blob().is_none() {
+            sharing
+        } else {
+            match self
+                .commit(
+                    workspace,
+                    upload,
+                    &content,
+                    origin,
+                    sharing,
+                    Written::No,
+                    &[],
+                )
+                .await?
+            {
+                Committed::Done(file) => return Ok(*file),
+                Committed::Unwritten(sharing) => sharing,
+            }
+        };
+        let key = ObjectKey::Blob(workspace.clone(), upload.blob);
+        self.blobs
+            .create(&key, bytes, &content.content_type)
+            .await?;
+        match self
+            .commit(
+                workspace,
+                upload,
+                &content,
+                origin,
+                sharing,
+                Written::Yes,
+                &[],
+            )
+            .await?
+        {
+            Committed::Done(file) => Ok(*file),
+            Committed::Unwritten(_) => Err(missed()),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! What the sweep must look at: files whose time is up, uploads left open, work whose message may
-//! be lost, workspaces whose usage is to be counted. The index only says where to look; what is there decides what is done.
+//! What the sweep must look at: files whose time is up, uploads left open, blobs that nothing refers
+//! to any more, work whose message may be lost, workspaces whose usage is to be counted. The index
+//! only says where to look; what is there decides what is done.
 
 use domain::receipt::{Reason, Receipt};
 use domain::upload::UploadState;
@@ -19,7 +20,7 @@ use crate::table::{Expression, Page, Query, Row};
 pub struct DueId {
     /// Whose it is.
     pub workspace: WorkspaceId,
-    /// The file, the upload or the work; nil for a workspace's usage.
+    /// The file, the upload, the blob or the work; nil for a workspace's usage.
     pub id: Uuid,
 }
 
@@ -51,7 +52,7 @@ impl Store {
         let rows = page.rows.into_iter().filter_map(|listed| {
             let read = owner_and_id(&listed.pk);
             if read.is_none() {
-                warn!("a row is due that is no file, upload, work or quota");
+                warn!("a row is due that is no file, upload, blob, work or quota");
             }
             read.map(|(workspace, id)| DueId { workspace, id })
         });

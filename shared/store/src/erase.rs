@@ -4,20 +4,22 @@
 //! Each step can stop half-way and be taken up again by the sweep: the file's row says that it is
 //! being erased and how far that is, and is found due until a tombstone takes its place.
 
+use std::collections::HashSet;
+
 use domain::file::File;
 use domain::receipt::{Reason, Receipt, RemovedVersion};
-use domain::{Error, FileId, Kind, ReceiptId, Result, WorkspaceId};
+use domain::{BlobId, Error, FileId, Kind, ReceiptId, Result, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Store;
-use crate::blob::ObjectKey;
 use crate::content;
 use crate::failure::forget_failures;
-use crate::file::{Found, GoneItem, RowKind, remove_version, unchanged};
+use crate::file::{Found, GoneItem, RowKind, VersionItem, remove_version, unchanged};
 use crate::folder::free_name;
 use crate::keys::{Due, Key};
 use crate::quota;
 use crate::receipt::{Removal, keep_receipt};
+use crate::reference::{BlobItem, release};
 use crate::table::{Expression, Rejected, Write, to_row};
 
 /// How long a tombstone answers 410 before the id is as unknown as any other.
@@ -120,6 +122,8 @@ impl Store {
                 blob: version.content.blob,
                 sha256: version.content.sha256,
                 size_bytes: version.content.size_bytes,
+                // Known once all are gone; those whose blob stays are noted with the receipt.
+                blob_removed: true,
             })
             .collect();
         let pages = self
@@ -162,7 +166,8 @@ impl Store {
             gone_at: item.gone_at,
             removed_at: now,
         };
-        let receipt = self.sign_receipt(workspace, removal).await?;
+        let removed = self.removed_versions(workspace, item.receipt).await?;
+        let receipt = self.sign_receipt(workspace, removal, removed).await?;
         let tombstone = GoneItem {
             kind: RowKind::Tombstone,
             planned_pages: None,
@@ -215,41 +220,89 @@ impl Store {
         }
     }
 
-    /// Removes the bytes of a version, then its rows and what refers to them.
-    ///
-    /// Bytes before rows: the row is what lets the sweep find the bytes again.
+    /// Returns all that a deletion has removed, and whether the bytes of each went with it.
+    async fn removed_versions(
+        &self,
+        workspace: &WorkspaceId,
+        receipt: ReceiptId,
+    ) -> Result<Vec<RemovedVersion>> {
+        let mut versions = self.planned_versions(workspace, receipt).await?;
+        let blobs: HashSet<BlobId> = versions.iter().map(|version| version.blob.id).collect();
+        let keys = blobs.into_iter().map(|blob| Key::blob(workspace, blob));
+        let rows: Vec<BlobItem> = self.table.get_many(keys.collect()).await?;
+        let mut stay = HashSet::new();
+        for row in rows {
+            // One that is going is what a run that stopped half-way has left.
+            if !row.is_going() || !self.remove_going(workspace, row.blob.id).await? {
+                stay.insert(row.blob.id);
+            }
+        }
+        for version in &mut versions {
+            version.blob_removed = !stay.contains(&version.blob.id);
+        }
+        Ok(versions)
+    }
+
+    /// Removes a version with what refers to it, then its bytes, unless other versions have them.
     async fn remove_version(
         &self,
         workspace: &WorkspaceId,
         file: FileId,
         version: &RemovedVersion,
     ) -> Result<()> {
-        self.blobs
-            .delete(&ObjectKey::Blob(workspace.clone(), version.blob))
-            .await?;
-        let item = self.version_item(workspace, file, version.version).await?;
-        let counted = item.as_ref().is_some_and(|item| item.counted);
-        let sha256 = item.map_or(version.sha256, |item| item.content.sha256);
-        let mut writes = vec![
-            remove_version(workspace, file, version.version, counted),
-            Write::Delete {
-                condition: None,
-                key: Key::blob(workspace, version.blob.id),
-            },
-            quota::give_back(workspace, &self.shard, version.size_bytes, 0),
-        ];
-        writes.extend(forget_failures(workspace, file, version.version));
-        // One that was never read is not counted: its hash is that of the upload.
-        if counted && let Some(content) = sha256 {
-            writes.push(content::release(workspace, content));
-        }
-        match self.table.transact(writes).await {
-            // Removed before: its references were given back with it.
-            Ok(()) | Err(Rejected::Conditions(_)) => {}
-            Err(Rejected::Error(error)) => return Err(error),
-        }
-        match sha256 {
+        self.remove_references(workspace, file, version).await?;
+        self.remove_going(workspace, version.blob.id).await?;
+        match version.sha256 {
             Some(content) => self.forget_content(workspace, content).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Removes the row of a version, and gives back what it held: in one transaction, so once.
+    async fn remove_references(
+        &self,
+        workspace: &WorkspaceId,
+        file: FileId,
+        version: &RemovedVersion,
+    ) -> Result<()> {
+        for _ in 0..TRIES {
+            let number = version.version;
+            let Some(item) = self.version_item(workspace, file, number).await? else {
+                // Removed before.
+                return Ok(());
+            };
+            self.remove_left(workspace, &item).await?;
+            let blob = item.content.blob.id;
+            let mut writes = vec![
+                remove_version(workspace, file, &item),
+                quota::give_back(workspace, &self.shard, version.size_bytes, 0),
+            ];
+            writes.extend(forget_failures(workspace, file, number));
+            if let Some(blob) = self.blob_owner(workspace, blob).await? {
+                writes.extend(release(workspace, &blob, 1, self.clock.now()));
+            }
+            // One that was never read is not counted: its hash is that of the upload.
+            let known = item.content.sha256.filter(|_| item.counted);
+            writes.extend(known.map(|content| content::release(workspace, content, 1)));
+            match self.table.transact(writes).await {
+                Ok(()) => return Ok(()),
+                // Its blob came to be shared, or less shared, meanwhile: look again.
+                Err(Rejected::Conditions(_)) => {}
+                Err(Rejected::Error(error)) => return Err(error),
+            }
+        }
+        Err(crate::table::busy("the same bytes are coming and going"))
+    }
+
+    /// Removes the blob that a version had before it came to share another: whoever fetches it still
+    /// has asked for what is being deleted.
+    pub(crate) async fn remove_left(
+        &self,
+        workspace: &WorkspaceId,
+        item: &VersionItem,
+    ) -> Result<()> {
+        match item.left {
+            Some(left) => self.remove_going(workspace, left).await.map(|_| ()),
             None => Ok(()),
         }
     }

@@ -79,6 +79,16 @@ pub(crate) fn forget_failures(workspace: &WorkspaceId, file: FileId, version: u3
     })
 }
 
+/// Takes off the list that reading a version was given up, of which nothing else can be while another
+/// has taken its place.
+pub(crate) fn forget_reading(workspace: &WorkspaceId, file: FileId, version: u32) -> Write {
+    let task = Task::ReadVersion { file, version };
+    Write::Delete {
+        condition: None,
+        key: Key::failure(workspace, work_of(workspace, task).id),
+    }
+}
+
 /// Writes the row of a piece of work that was given up.
 pub(crate) fn record(work: &Work, failure: &Failure, now: Timestamp) -> Result<Write> {
     let item = FailureItem {

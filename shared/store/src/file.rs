@@ -11,7 +11,7 @@ use domain::name::FileName;
 use domain::receipt::Reason;
 use domain::summary::Summary;
 use domain::tag::{Tag, Tags};
-use domain::{DossierId, Error, FileId, FolderId, Kind, ReceiptId, Result, WorkspaceId};
+use domain::{BlobId, DossierId, Error, FileId, FolderId, Kind, ReceiptId, Result, WorkspaceId};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -97,7 +97,7 @@ struct CountersItem {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct VersionItem {
-    number: u32,
+    pub(crate) number: u32,
     pub(crate) content: Content,
     version_owner: String,
     pub(crate) created_at: Timestamp,
@@ -105,7 +105,24 @@ pub(crate) struct VersionItem {
     #[serde(default)]
     pub(crate) counted: bool,
     #[serde(default)]
-    failure: Option<Failure>,
+    pub(crate) failure: Option<Failure>,
+    /// The id of its blob once more, for conditions; none in rows of before blobs were shared.
+    #[serde(default)]
+    blob_id: Option<BlobId>,
+    /// The blob it had before it came to share another: it goes when no URL can lead there any more,
+    /// or with the version.
+    #[serde(default)]
+    pub(crate) left: Option<BlobId>,
+}
+
+impl VersionItem {
+    /// Holds while the version is there, and refers to the same blob and is counted as when it was
+    /// read.
+    pub(crate) fn is_as_read(&self) -> Expression {
+        Expression::new("counted = :counted AND (attribute_not_exists(blob_id) OR blob_id = :blob)")
+            .flag(":counted", self.counted)
+            .text(":blob", self.content.blob.id.to_string())
+    }
 }
 
 /// A membership as the file's partition has it.
@@ -238,6 +255,14 @@ pub(crate) fn change_file(
     })
 }
 
+/// Holds while the file is there: not while it is being erased, and not after.
+pub(crate) fn check_there(workspace: &WorkspaceId, file: FileId) -> Result<Write> {
+    Ok(Write::Check {
+        condition: Expression::new("kind = :file").value(":file", &RowKind::File)?,
+        key: Key::file(workspace, file),
+    })
+}
+
 /// Holds while the file is at this revision, and changes nothing.
 pub(crate) fn check_file(workspace: &WorkspaceId, file: &File) -> Write {
     Write::Check {
@@ -252,34 +277,46 @@ pub(crate) fn create_version(
     file: FileId,
     version: &Version,
 ) -> Result<Write> {
-    Ok(Write::create(version_row(workspace, file, version, false)?))
+    let row = version_row(workspace, file, version, false, None)?;
+    Ok(Write::create(row))
 }
 
-/// Writes a version again, with its hash and as counted. Holds while it is counted as it was read.
+/// Writes a version again, with its hash and as counted. Holds while it is as it was read.
 pub(crate) fn settle_version(
     workspace: &WorkspaceId,
     file: FileId,
     version: &Version,
-    was_counted: bool,
+    before: &VersionItem,
 ) -> Result<Write> {
     Ok(Write::Put {
-        condition: Some(counted_is(was_counted)),
-        row: version_row(workspace, file, version, true)?,
+        condition: Some(before.is_as_read()),
+        row: version_row(workspace, file, version, true, left_by(version, before))?,
     })
 }
 
-/// Writes a version again with its hash, and counted as before. Holds while it is counted as it was
-/// read.
+/// Writes a version again with its hash, and counted as before. Holds while it is as it was read.
 pub(crate) fn verify_version(
     workspace: &WorkspaceId,
     file: FileId,
     version: &Version,
-    counted: bool,
+    before: &VersionItem,
 ) -> Result<Write> {
     Ok(Write::Put {
-        condition: Some(counted_is(counted)),
-        row: version_row(workspace, file, version, counted)?,
+        condition: Some(before.is_as_read()),
+        row: version_row(
+            workspace,
+            file,
+            version,
+            before.counted,
+            left_by(version, before),
+        )?,
     })
+}
+
+/// The blob that a version has left for another.
+fn left_by(version: &Version, before: &VersionItem) -> Option<BlobId> {
+    let (blob, had) = (version.content.blob.id, before.content.blob.id);
+    if blob == had { before.left } else { Some(had) }
 }
 
 /// Notes in a version's row why reading it was given up. Holds while it is there.
@@ -305,21 +342,49 @@ pub(crate) fn unfail_version(workspace: &WorkspaceId, file: FileId, number: u32)
     }
 }
 
-/// Removes a version. Holds while it is there and counted as it was read.
-pub(crate) fn remove_version(
-    workspace: &WorkspaceId,
-    file: FileId,
-    number: u32,
-    was_counted: bool,
-) -> Write {
+/// Removes a version. Holds while it is as it was read.
+pub(crate) fn remove_version(workspace: &WorkspaceId, file: FileId, before: &VersionItem) -> Write {
     Write::Delete {
-        condition: Some(counted_is(was_counted)),
-        key: Key::version(workspace, file, number),
+        condition: Some(before.is_as_read()),
+        key: Key::version(workspace, file, before.number),
     }
 }
 
-fn counted_is(counted: bool) -> Expression {
-    Expression::new("counted = :counted").flag(":counted", counted)
+/// Returns the row of a version of a file whose bytes another version may have.
+///
+/// # Errors
+/// `NotFound`; `Conflict` when its bytes are held back, missing, or not those that were promised.
+pub(crate) fn readable_version(
+    file: &File,
+    item: Option<VersionItem>,
+    number: u32,
+) -> Result<VersionItem> {
+    let item = item.ok_or_else(|| Error::not_found(Kind::Version, number))?;
+    if number == file.version && file.status == Status::Quarantined {
+        return Err(Error::Conflict {
+            code: "quarantined",
+            detail: "the file is held back: its content cannot be used".to_owned(),
+        });
+    }
+    match &item.failure {
+        Some(failure) if failure.is_of_missing_bytes() => Err(Error::Conflict {
+            code: Failure::BYTES_MISSING,
+            detail: failure.detail.clone(),
+        }),
+        Some(failure) if !item.content.is_readable() => Err(Error::Conflict {
+            code: "not_verified",
+            detail: format!("the content cannot be used: {}", failure.detail),
+        }),
+        Some(_) | None => Ok(item),
+    }
+}
+
+/// Holds while a version is as it was read, and changes nothing.
+pub(crate) fn check_version(workspace: &WorkspaceId, file: FileId, before: &VersionItem) -> Write {
+    Write::Check {
+        condition: before.is_as_read(),
+        key: Key::version(workspace, file, before.number),
+    }
 }
 
 fn version_row(
@@ -327,6 +392,7 @@ fn version_row(
     file: FileId,
     version: &Version,
     counted: bool,
+    left: Option<BlobId>,
 ) -> Result<Row> {
     let item = VersionItem {
         number: version.number,
@@ -335,6 +401,8 @@ fn version_row(
         created_at: version.created_at,
         counted,
         failure: version.failure.clone(),
+        blob_id: Some(version.content.blob.id),
+        left,
     };
     to_row(Key::version(workspace, file, version.number), &item)
 }
@@ -488,17 +556,6 @@ impl Store {
             .ok_or_else(|| Error::not_found(Kind::Version, number))
     }
 
-    /// Says whether what is known of a version's bytes counts it; not when it is not there.
-    pub(crate) async fn is_counted(
-        &self,
-        workspace: &WorkspaceId,
-        file: FileId,
-        number: u32,
-    ) -> Result<bool> {
-        let item = self.version_item(workspace, file, number).await?;
-        Ok(item.is_some_and(|item| item.counted))
-    }
-
     /// Returns the row of a version.
     pub(crate) async fn version_item(
         &self,
@@ -527,6 +584,7 @@ impl Store {
 fn gone_reason(reason: Reason) -> &'static str {
     match reason {
         Reason::Expired => "its time was up",
-        Reason::Deleted => "it was deleted",
+        // Of a file that is gone, nothing was only pruned.
+        Reason::Deleted | Reason::Pruned => "it was deleted",
     }
 }

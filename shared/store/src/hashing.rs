@@ -8,10 +8,15 @@ use serde::Deserialize;
 
 use crate::Store;
 use crate::blob::{Blobs, ObjectKey};
-use crate::file::verify_version;
+use crate::content::sharing_blob;
+use crate::file::{check_there, verify_version};
 use crate::keys::Key;
-use crate::table::{Expression, Rejected, Write};
+use crate::reference::fetched_until;
+use crate::table::{Expression, Rejected, Write, busy};
 use crate::work::{self, WorkItem};
+
+/// How often what was found is written again when the shared blob changes meanwhile.
+const TRIES: u32 = 8;
 
 /// What a version's row has only while it is being hashed.
 #[derive(Debug, Deserialize)]
@@ -71,7 +76,8 @@ impl Store {
         Ok(None)
     }
 
-    /// Writes what was found of a version that another has taken the place of: only its own row.
+    /// Writes what was found of a version that another has taken the place of: only its own row, and
+    /// which blob it has.
     ///
     /// # Errors
     /// `Busy` when it was removed meanwhile.
@@ -82,15 +88,31 @@ impl Store {
         finished: &WorkItem,
     ) -> Result<()> {
         let workspace = &finished.work.workspace;
-        let counted = self.is_counted(workspace, file, version.number).await?;
-        let writes = vec![
-            verify_version(workspace, file, version, counted)?,
-            work::done(finished),
-        ];
-        self.table
-            .transact(writes)
-            .await
-            .map_err(|rejected| rejected.into_error("the version was changed while it was read"))
+        for _ in 0..TRIES {
+            let before = self.version_read(workspace, file, version).await?;
+            let own = before.content.blob;
+            let sharing = self.sharing(workspace, own, &version.content).await?;
+            let version = sharing_blob(version, &before, &sharing);
+            let mut writes = vec![
+                verify_version(workspace, file, &version, &before)?,
+                // Whoever erases it has written down which blob goes with which version.
+                check_there(workspace, file)?,
+                work::done(finished),
+            ];
+            let others = writes.len();
+            let due_at = fetched_until(self.clock.now());
+            writes.extend(sharing.writes(workspace, own, due_at)?);
+            match self.table.transact(writes).await {
+                Ok(()) => return Ok(()),
+                // The shared blob went, or there is one now: look again.
+                Err(rejected) if rejected.only_from(others) => {}
+                Err(rejected) => {
+                    let what = "the version was changed while it was read";
+                    return Err(rejected.into_error(what));
+                }
+            }
+        }
+        Err(busy("the same bytes are coming and going"))
     }
 }
 

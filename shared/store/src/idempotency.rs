@@ -95,18 +95,32 @@ impl Store {
         workspace: &WorkspaceId,
         repeatable: &Repeatable,
     ) -> Result<T> {
+        let made = self.made_already(workspace, repeatable).await?;
+        made.ok_or_else(|| crate::table::busy("the first request is still under way"))
+    }
+
+    /// Returns the id of what a request with this key has made; none when it is new.
+    ///
+    /// # Errors
+    /// `Invalid` when the first request asked for something else.
+    pub async fn made_already<T: DeserializeOwned>(
+        &self,
+        workspace: &WorkspaceId,
+        repeatable: &Repeatable,
+    ) -> Result<Option<T>> {
         let key = Key::idempotency(workspace, &repeatable.principal, repeatable.key);
-        let item: IdempotencyItem<T> = self
-            .table
-            .get(key)
-            .await?
-            .ok_or_else(|| crate::table::busy("the first request is still under way"))?;
+        let item: Option<IdempotencyItem<T>> = self.table.get(key).await?;
+        // DynamoDB takes its time to forget.
+        let now = self.clock.now().as_second();
+        let Some(item) = item.filter(|item| item.forget_at >= now) else {
+            return Ok(None);
+        };
         if item.request != repeatable.request {
             return Err(Error::invalid(
                 "/Idempotency-Key",
                 "this Idempotency-Key was used for another request: use a new one",
             ));
         }
-        Ok(item.made)
+        Ok(Some(item.made))
     }
 }

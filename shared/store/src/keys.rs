@@ -19,6 +19,7 @@
 //! | work | `W#{workspace}#O#{work}` | `A` | whether work is still to be done |
 //! | failure | `W#{workspace}#X` | `{work}` | work that was given up |
 //! | content | `W#{workspace}#H#{sha256}` | `C` | what was read from some bytes |
+//! | shared blob | `W#{workspace}#H#{sha256}` | `B` | which blob versions with these bytes share |
 //! | summary | `W#{workspace}#H#{sha256}` | `S#{pipeline}#{prompt}#{model}` | the one summary of some bytes |
 //! | dossier | `W#{workspace}#S#{dossier}` | `A` | by id, which follows from the signature |
 //! | member | `W#{workspace}#S#{dossier}` | `M#{date}#{file}` | the members of a dossier in date order |
@@ -179,6 +180,11 @@ impl Key {
     /// What was read from some bytes.
     pub fn content(workspace: &WorkspaceId, content: Sha256) -> Self {
         Self::new(content_partition(workspace, content), CONTENT)
+    }
+
+    /// The blob that versions with some bytes share.
+    pub fn shared_blob(workspace: &WorkspaceId, content: Sha256) -> Self {
+        Self::new(content_partition(workspace, content), "B")
     }
 
     /// The one summary of some bytes by one model and prompt.
@@ -447,6 +453,8 @@ pub enum Due {
     Expiry,
     /// Uploads that were left open.
     Upload,
+    /// Blobs that nothing refers to any more.
+    Blob,
     /// Work whose message may be lost.
     Work,
     /// Workspaces whose usage is to be counted.
@@ -459,6 +467,7 @@ impl Due {
         let kind = match self {
             Self::Expiry => "expiry",
             Self::Upload => "upload",
+            Self::Blob => "blob",
             Self::Work => "work",
             Self::Usage => "usage",
         };
@@ -486,12 +495,12 @@ pub fn due_until(now: Timestamp) -> String {
     format!("{}#~", sortable(now))
 }
 
-/// Reads the partition key of a row that can be due: a file, an upload, work, or a quota, which has
-/// no id but the workspace. None for any other.
+/// Reads the partition key of a row that can be due: a file, an upload, a blob, work, or a quota,
+/// which has no id but the workspace. None for any other.
 pub fn owner_and_id(pk: &str) -> Option<(WorkspaceId, uuid::Uuid)> {
     let mut parts = pk.strip_prefix("W#")?.split('#');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(workspace), Some("F" | "U" | "O"), Some(id), None) => {
+        (Some(workspace), Some("F" | "U" | "B" | "O"), Some(id), None) => {
             Some((workspace.parse().ok()?, id.parse().ok()?))
         }
         (Some(workspace), Some("Q"), None, None) => {
@@ -585,6 +594,7 @@ mod tests {
         for key in [
             Key::file(&workspace, FileId::new(id)),
             Key::upload(&workspace, UploadId::new(id)),
+            Key::blob(&workspace, BlobId::new(id)),
             Key::work(&workspace, WorkId::new(id)),
         ] {
             assert_eq!(owner_and_id(&key.pk), Some((workspace.clone(), id)));
@@ -607,11 +617,17 @@ mod tests {
         let (file, content) = (FileId::new(uuid::Uuid::from_u128(7)), Sha256::of(b"bytes"));
         let version = Key::version(&workspace, file, 3);
         let kept = Key::content(&workspace, content);
+        let shared = Key::shared_blob(&workspace, content);
         assert_eq!(file_of_version(&version), Some((workspace.clone(), file)));
         assert_eq!(bytes_of_content(&kept), Some((workspace.clone(), content)));
         for name in ["V#0000000001", "C"] {
             let name = Key::name(&workspace, FolderId::ROOT, &name.parse().unwrap());
-            for other in [&name, &Key::file(&workspace, file), &Key::quota(&workspace)] {
+            for other in [
+                &name,
+                &shared,
+                &Key::file(&workspace, file),
+                &Key::quota(&workspace),
+            ] {
                 assert_eq!(file_of_version(other), None, "{other:?}");
                 assert_eq!(bytes_of_content(other), None, "{other:?}");
             }

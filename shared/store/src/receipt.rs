@@ -2,6 +2,8 @@
 //! first of them goes; when all are gone, the manifest that lists them is stored as an object, then
 //! the receipt, signed, which names the manifest's hash.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use domain::receipt::{Manifest, ManifestSummary, Reason, Receipt, RemovedVersion, Seal};
 use domain::{Error, FileId, Kind, ReceiptId, Result, Sha256, WorkspaceId};
@@ -37,10 +39,17 @@ struct ReceiptItem {
     /// None in receipts from before they were signed.
     #[serde(default)]
     seal: Option<Seal>,
+    /// Those of the versions that are shown whose blob stays, because others refer to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shared: Vec<u32>,
 }
 
 impl ReceiptItem {
-    fn into_receipt(self, workspace: &WorkspaceId, versions: Vec<RemovedVersion>) -> Receipt {
+    fn into_receipt(self, workspace: &WorkspaceId, mut versions: Vec<RemovedVersion>) -> Receipt {
+        let shared: HashSet<u32> = self.shared.into_iter().collect();
+        for version in &mut versions {
+            version.blob_removed = !shared.contains(&version.version);
+        }
         Receipt {
             id: self.id,
             workspace: workspace.clone(),
@@ -84,11 +93,32 @@ pub(crate) fn keep_receipt(receipt: &Receipt) -> Result<Write> {
         manifest: receipt.manifest,
         digest: receipt.digest,
         seal: receipt.seal.clone(),
+        shared: receipt
+            .versions
+            .iter()
+            .filter(|version| !version.blob_removed)
+            .map(|version| version.version)
+            .collect(),
     };
     Ok(Write::Put {
         condition: None,
         row: to_row(Key::receipt(&receipt.workspace, receipt.id), &item)?,
     })
+}
+
+/// Writes down, in the transaction that does it, what versions are removed of a file that stays.
+pub(crate) fn keep_page(
+    workspace: &WorkspaceId,
+    id: ReceiptId,
+    versions: &[RemovedVersion],
+) -> Result<Write> {
+    let page = PageItem {
+        versions: versions.to_vec(),
+    };
+    Ok(Write::create(to_row(
+        Key::receipt_page(workspace, id, 0),
+        &page,
+    )?))
 }
 
 impl Store {
@@ -144,25 +174,29 @@ impl Store {
         self.blobs.sign_get(&key, delivery).await
     }
 
-    /// Stores the manifest of a deletion that has removed all it planned to, and signs its receipt.
+    /// Stores the manifest of a deletion, and signs its receipt.
     ///
-    /// The manifest is made of what was planned, so whoever stores it again stores the same.
+    /// A manifest that is there stays: whoever stored it may have signed its receipt already, and has
+    /// removed the same versions.
     pub(crate) async fn sign_receipt(
         &self,
         workspace: &WorkspaceId,
         removal: Removal,
+        removed: Vec<RemovedVersion>,
     ) -> Result<Receipt> {
         let manifest = Manifest {
             format: Manifest::FORMAT,
             workspace: workspace.clone(),
             receipt: removal.receipt,
             file: removal.file,
-            versions: self.planned_versions(workspace, removal.receipt).await?,
+            versions: removed,
         };
-        let bytes = Bytes::from(manifest.to_json()?);
-        let summary = ManifestSummary::of(&manifest.versions, &bytes);
         let object = ObjectKey::Receipt(workspace.clone(), removal.receipt);
-        self.blobs.put(&object, bytes, MANIFEST_TYPE).await?;
+        let bytes = Bytes::from(manifest.to_json()?);
+        self.blobs.create(&object, bytes, MANIFEST_TYPE).await?;
+        let bytes = self.blobs.read(&object).await?;
+        let manifest = Manifest::from_json(&bytes)?;
+        let summary = ManifestSummary::of(&manifest.versions, &bytes);
         let mut receipt = Receipt {
             id: removal.receipt,
             workspace: workspace.clone(),
@@ -178,6 +212,17 @@ impl Store {
         receipt.digest = receipt.compute_digest();
         receipt.seal = Some(self.seal(receipt.digest).await?);
         Ok(receipt)
+    }
+
+    /// Removes the manifest of a deletion that did not take place.
+    pub(crate) async fn drop_manifest(&self, receipt: &Receipt) {
+        let object = ObjectKey::Receipt(receipt.workspace.clone(), receipt.id);
+        if let Err(error) = self.blobs.delete(&object).await {
+            tracing::warn!(
+                error = error.for_log(),
+                "a manifest of no receipt was not removed"
+            );
+        }
     }
 
     /// Writes down what a deletion removes, and returns on how many pages.

@@ -178,6 +178,11 @@ impl Rejected {
         matches!(self, Self::Conditions(positions) if positions.contains(&position))
     }
 
+    /// Says whether all conditions before the write at `position` held.
+    pub fn only_from(&self, position: usize) -> bool {
+        matches!(self, Self::Conditions(positions) if positions.iter().all(|at| *at >= position))
+    }
+
     /// Turns a broken condition that the caller has no better word for into an error.
     pub fn into_error(self, detail: &str) -> Error {
         match self {

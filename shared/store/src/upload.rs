@@ -12,6 +12,7 @@ use crate::Store;
 use crate::idempotency::{self, Repeatable};
 use crate::keys::{Due, Key};
 use crate::quota;
+use crate::reference::BlobItem;
 use crate::table::{Expression, Rejected, Write, to_row};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,15 +41,6 @@ const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How often a request is begun anew whose session another one like it has aborted meanwhile.
 const TRIES: u32 = 8;
-
-/// The row of a blob: what an object in S3 belongs to.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct BlobItem {
-    /// The upload that wrote it, or is to.
-    pub upload: UploadId,
-    /// Where it is.
-    pub blob: BlobRef,
-}
 
 impl From<UploadItem> for Upload {
     fn from(item: UploadItem) -> Self {
@@ -217,10 +209,7 @@ impl Store {
         beside: Option<Write>,
     ) -> Result<Begun> {
         const REPEATED: usize = 2;
-        let blob = BlobItem {
-            upload: upload.id,
-            blob: upload.blob,
-        };
+        let blob = BlobItem::of_upload(upload.id, upload.blob);
         let now = upload.created_at;
         let reserved = upload.reserved();
         let writes = [
@@ -269,15 +258,6 @@ impl Store {
         let item: Option<UploadItem> = self.table.get(Key::upload(workspace, id)).await?;
         item.map(Upload::from)
             .ok_or_else(|| Error::not_found(Kind::Upload, id))
-    }
-
-    /// Returns what an object in S3 belongs to.
-    pub async fn blob_owner(
-        &self,
-        workspace: &WorkspaceId,
-        blob: BlobId,
-    ) -> Result<Option<BlobItem>> {
-        self.table.get(Key::blob(workspace, blob)).await
     }
 
     /// Notes S3's name for a multipart upload. Holds only while the session has none.

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use domain::receipt::{Manifest, Receipt, RemovedVersion};
+use domain::receipt::{Manifest, Reason, Receipt, RemovedVersion};
 use domain::{Error, ReceiptId, Result, Sha256, WorkspaceId};
 use futures::future::join_all;
 use serde::Deserialize;
@@ -151,12 +151,14 @@ impl Store {
         if Sha256::of(&bytes) != summary.sha256 {
             return Ok((ManifestState::Altered, planned.await?));
         }
-        let manifest: Manifest = serde_json::from_slice(&bytes)
-            .map_err(|error| Error::corrupt(format!("a manifest does not read back: {error}")))?;
-        Ok((ManifestState::Intact, manifest.versions))
+        Ok((ManifestState::Intact, Manifest::from_json(&bytes)?.versions))
     }
 
     async fn is_gone(&self, receipt: &Receipt) -> Result<bool> {
+        if receipt.reason == Reason::Pruned {
+            // Only versions of it went.
+            return Ok(true);
+        }
         Ok(match self.found(&receipt.workspace, receipt.file).await? {
             None => true,
             Some(Found::Gone(item)) => item.kind == RowKind::Tombstone,
@@ -188,7 +190,11 @@ impl Store {
             for (removed, has_bytes) in some.iter().zip(heads.await) {
                 let found = [
                     (Remains::Version, there.contains(&of_version(removed))),
-                    (Remains::Blob, there.contains(&of_blob(removed))),
+                    // Those that other versions had stay with them.
+                    (
+                        Remains::Blob,
+                        removed.blob_removed && there.contains(&of_blob(removed)),
+                    ),
                     (Remains::Bytes, has_bytes?),
                     (
                         Remains::Reading,
@@ -206,6 +212,9 @@ impl Store {
     }
 
     async fn has_bytes(&self, workspace: &WorkspaceId, removed: &RemovedVersion) -> Result<bool> {
+        if !removed.blob_removed {
+            return Ok(false);
+        }
         let key = ObjectKey::Blob(workspace.clone(), removed.blob);
         Ok(self.blobs.head(&key).await?.is_some())
     }

@@ -222,6 +222,7 @@ async fn commit(store: &Store) -> File {
             tags: Tags::default(),
             expires_in: None,
             on_conflict: OnConflict::Fail,
+            expected: None,
             owner: "someone".to_owned(),
         },
         size_bytes: bytes.len() as u64,

@@ -18,6 +18,7 @@ mod names;
 mod process;
 mod quota;
 mod repeats;
+mod sharing;
 mod sweep;
 mod tokens;
 mod tus;

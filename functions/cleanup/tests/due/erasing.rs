@@ -9,7 +9,7 @@ use domain::receipt::{Manifest, Reason, Receipt};
 use store::Store;
 use store::blob::{BLOBS_PREFIX, ObjectKey, PRESIGNED_PREFIX, TEXT_PREFIX};
 use store::keys::{Key, VERSION_PREFIX, file_partition};
-use store::table::{Query, Row, Write};
+use store::table::{Expression, Query, Row, Write};
 use store::verify::SignatureState;
 use testkit::Stack;
 
@@ -37,6 +37,12 @@ async fn add_versions(store: &Store, file: &File) {
     for rows in rows.chunks(AT_ONCE) {
         store.table.transact(rows.to_vec()).await.unwrap();
     }
+    let refs = Write::Update {
+        condition: None,
+        key: Key::blob(&workspace(), file.content.blob.id),
+        change: Expression::new("SET refs = :refs").number(":refs", VERSIONS),
+    };
+    store.table.transact(vec![refs]).await.unwrap();
 }
 
 async fn erase(store: &Store, file: &File) -> Receipt {

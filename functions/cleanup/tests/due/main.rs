@@ -38,6 +38,7 @@ async fn store_file(store: &Store, name: &str) -> File {
             tags: Tags::default(),
             expires_in: None,
             on_conflict: OnConflict::Fail,
+            expected: None,
             owner: "user-1".to_owned(),
         },
         size_bytes: bytes.len() as u64,

@@ -59,6 +59,7 @@ async fn begin(
             tags: Tags::parse(&["pge", "march"]).unwrap(),
             expires_in: None,
             on_conflict,
+            expected: None,
             owner: "someone".to_owned(),
         },
         size_bytes: bytes.len() as u64,

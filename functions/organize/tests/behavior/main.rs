@@ -7,6 +7,7 @@
 
 mod api_keys;
 mod change;
+mod copy;
 mod delete;
 mod dossiers;
 mod folders;
@@ -15,6 +16,7 @@ mod members;
 mod retry;
 mod revoked;
 mod trash;
+mod versions;
 
 use serde_json::{Value, json};
 use testkit::{Client, Sheaf};

@@ -44,7 +44,7 @@ use crate::State;
         (status = 404, description = "No such upload"),
         (status = 409, description = "Another Upload-Offset than this, or the name is taken"),
         (status = 410, description = "It was terminated, or its time is up"),
-        (status = 412, description = "Another version of the protocol"),
+        (status = 412, description = "Another version of the protocol, or the file is not as If-Match said"),
         (status = 413, description = "More bytes than tus takes"),
         (status = 415, description = "A program, or bytes that are declared as something else"),
         (status = 423, description = "Another request is sending bytes"),

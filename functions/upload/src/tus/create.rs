@@ -1,6 +1,7 @@
 //! `POST /v1/tus`: begins an upload, or makes a file of pieces.
 
 use api::auth::Caller;
+use api::etag;
 use api::finish::to_the_end;
 use api::idempotency;
 use api::problem::Result;
@@ -40,6 +41,7 @@ use crate::State;
         ("Upload-Metadata" = Option<String>, Header, description = "Keys and values in base64: filename, folder, type, tags (with commas between), expires_in_s, on_conflict, sha256, filetype", example = "filename TWF5LnBkZg=="),
         ("Upload-Concat" = Option<String>, Header, description = "partial, or final; and the URLs of the pieces with spaces between"),
         ("Upload-Checksum" = Option<String>, Header, description = "An algorithm and the hash of this body in base64"),
+        ("If-Match" = Option<String>, Header, description = "With on_conflict=version: the tag of the file that this is to be a version of"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes it safe to repeat the request"),
     ),
     request_body(content = Vec<u8>, content_type = "application/offset+octet-stream", description = "The first bytes, or none"),
@@ -52,7 +54,7 @@ use crate::State;
         )),
         (status = 409, description = "The name is taken, or a piece is none"),
         (status = 410, description = "A piece is gone"),
-        (status = 412, description = "Another version of the protocol"),
+        (status = 412, description = "Another version of the protocol, or the file is not as If-Match says"),
         (status = 413, description = "Larger than tus takes"),
         (status = 415, description = "A program, or bytes that are declared as something else"),
         (status = 460, description = "The body does not have its Upload-Checksum"),
@@ -68,7 +70,8 @@ pub async fn create(
 ) -> Result<Response> {
     principal.require(Role::Editor)?;
     query.finish()?;
-    let metadata = Metadata::read(&headers)?;
+    let mut metadata = Metadata::read(&headers)?;
+    metadata.words.expected = etag::expected(&headers);
     match Concat::read(&headers)? {
         Concat::None => begin(state, principal, TusKind::Whole, metadata, headers, body).await,
         Concat::Partial => begin(state, principal, TusKind::Partial, metadata, headers, body).await,
@@ -222,6 +225,7 @@ fn of_piece(principal: &Principal) -> domain::Result<Intent> {
         tags: Tags::default(),
         expires_in: None,
         on_conflict: OnConflict::Fail,
+        expected: None,
         owner: principal.identity.pseudonym(),
     })
 }

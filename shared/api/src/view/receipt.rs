@@ -16,9 +16,9 @@ pub struct ReceiptView {
     id: Uuid,
     /// The workspace whose file it was.
     workspace: String,
-    /// The file that was removed.
+    /// The file that was removed, or whose versions were.
     file_id: Uuid,
-    /// Why: expired or deleted.
+    /// Why: expired, deleted, or pruned, where the file itself stays.
     #[schema(value_type = String, example = "expired")]
     reason: Reason,
     /// When it was no longer readable.
@@ -55,6 +55,8 @@ pub struct RemovedVersionView {
     sha256: Option<String>,
     /// Its size.
     size_bytes: u64,
+    /// Whether its bytes were removed with it; false where another version has the same ones.
+    blob_removed: bool,
 }
 
 impl From<Receipt> for ReceiptView {
@@ -83,6 +85,7 @@ impl From<Receipt> for ReceiptView {
                     version: removed.version,
                     sha256: removed.sha256.map(Into::into),
                     size_bytes: removed.size_bytes,
+                    blob_removed: removed.blob_removed,
                 })
                 .collect(),
         }
