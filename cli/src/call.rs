@@ -55,6 +55,11 @@ impl Call {
         Self::new(Method::POST, path, Some(Uuid::new_v4()))
     }
 
+    /// Changes something.
+    pub(crate) fn patch(path: &[&str]) -> Self {
+        Self::new(Method::PATCH, path, None)
+    }
+
     /// Deletes something.
     pub(crate) fn delete(path: &[&str]) -> Self {
         Self::new(Method::DELETE, path, None)

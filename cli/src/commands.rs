@@ -9,16 +9,21 @@ mod failures;
 mod generate;
 mod get;
 mod invitations;
+mod jobs;
 mod keys;
 mod ls;
 mod members;
+mod mkdir;
+mod mv;
 mod outcomes;
 mod put;
+mod restore;
 mod rm;
 mod serve;
 mod show;
 mod templates;
 mod token;
+mod trash;
 
 use clap::Subcommand;
 
@@ -37,7 +42,12 @@ pub(crate) enum Command {
     Ls(ls::Arguments),
     Show(show::Arguments),
     Get(get::Arguments),
+    Mkdir(mkdir::Arguments),
+    Mv(mv::Arguments),
     Rm(rm::Arguments),
+    Trash(trash::Arguments),
+    Restore(restore::Arguments),
+    Jobs(jobs::Arguments),
     Generate(generate::Arguments),
     Templates(templates::Arguments),
     Dossiers(dossiers::Arguments),
@@ -72,7 +82,12 @@ pub(crate) async fn run(command: Command, context: &Context<'_>) -> Result<()> {
         Command::Ls(arguments) => ls::run(&arguments, context).await,
         Command::Show(arguments) => show::run(&arguments, context).await,
         Command::Get(arguments) => get::run(&arguments, context).await,
+        Command::Mkdir(arguments) => mkdir::run(&arguments, context).await,
+        Command::Mv(arguments) => mv::run(&arguments, context).await,
         Command::Rm(arguments) => rm::run(&arguments, context).await,
+        Command::Trash(arguments) => trash::run(&arguments, context).await,
+        Command::Restore(arguments) => restore::run(&arguments, context).await,
+        Command::Jobs(arguments) => jobs::run(&arguments, context).await,
         Command::Generate(arguments) => generate::run(&arguments, context).await,
         Command::Templates(arguments) => templates::run(&arguments, context).await,
         Command::Dossiers(arguments) => dossiers::run(&arguments, context).await,

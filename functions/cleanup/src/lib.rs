@@ -14,6 +14,7 @@
 //! - queue access: receive
 //! - queue ingest: send
 //! - queue summarize: send
+//! - queue jobs: send
 
 pub mod access;
 pub mod sweep;

@@ -7,11 +7,13 @@
 //! - objects text/: delete
 //! - queue ingest: send
 //! - queue summarize: send
+//! - queue jobs: send
 
 pub mod api_keys;
 pub mod change;
 pub mod delete;
 pub mod dossiers;
+pub mod folder;
 pub mod folders;
 pub mod invitations;
 pub mod members;
@@ -43,7 +45,11 @@ impl State {
     /// # Errors
     /// `ConfigError` naming the setting that is missing or cannot be read.
     pub fn from_environment() -> Result<Self, ConfigError> {
-        let store = Store::from_environment(&[Destination::Ingest, Destination::Summarize])?;
+        let store = Store::from_environment(&[
+            Destination::Ingest,
+            Destination::Summarize,
+            Destination::Jobs,
+        ])?;
         Ok(Self {
             authenticator: Authenticator::from_environment(store.clone())?,
             store,
@@ -64,6 +70,9 @@ api::routes! {
     restore::restore,
     retry::retry,
     folders::create,
+    folder::change,
+    folder::delete,
+    folder::restore,
     dossiers::create,
     dossiers::regenerate,
     redrive::redrive,

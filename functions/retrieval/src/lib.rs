@@ -19,6 +19,7 @@ pub mod file;
 pub mod files;
 pub mod folders;
 pub mod health;
+pub mod jobs;
 pub mod openapi;
 pub mod receipt;
 pub mod templates;
@@ -78,6 +79,8 @@ api::routes! {
     facts::show,
     folders::list,
     folders::show,
+    jobs::list,
+    jobs::show,
     dossiers::list,
     dossier::show,
     dossier::documents,

@@ -4,7 +4,8 @@
 //! Each step can stop half-way and be taken up again by the sweep: the file's row says that it is
 //! being erased and how far that is, and is found due until a tombstone takes its place.
 
-use domain::file::File;
+use domain::file::{File, State};
+use domain::folder::Tally;
 use domain::receipt::{Reason, Receipt, RemovedVersion};
 use domain::{Error, FileId, Kind, ReceiptId, Result, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +20,7 @@ use crate::keys::{Due, Key};
 use crate::quota;
 use crate::receipt::keep_receipt;
 use crate::table::{Expression, Rejected, Write, to_row};
+use crate::tally;
 
 /// How long a tombstone answers 410 before the id is as unknown as any other.
 const TOMBSTONE_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -94,18 +96,28 @@ impl Store {
             condition: Some(unchanged(file.revision)),
             row: to_row(Key::file(workspace, file.id), &item)?,
         };
+        if file.state == State::Trashed {
+            // Its name is free already, and it counts nowhere.
+            return self.transact_once(mark).await;
+        }
+        let less = Tally::file(file.content.size_bytes).negated();
+        let leave = tally::count(workspace, file.folder, file.id.uuid(), less);
         let with_name = vec![
             mark.clone(),
             free_name(workspace, file.folder, &file.name, file.id),
+            leave.clone(),
         ];
         match self.table.transact(with_name).await {
             Ok(()) => return Ok(()),
             Err(rejected) if rejected.at(0) => return Ok(()),
-            // The name was free already (trash), or someone took it at the instant of expiry.
+            // Someone took the name at the instant of expiry.
             Err(Rejected::Conditions(_)) => {}
             Err(Rejected::Error(error)) => return Err(error),
         }
-        self.transact_once(mark).await
+        match self.table.transact(vec![mark, leave]).await {
+            Ok(()) | Err(Rejected::Conditions(_)) => Ok(()),
+            Err(Rejected::Error(error)) => Err(error),
+        }
     }
 
     /// Writes down what there is to remove. A marked file gets no more versions, so it is the same

@@ -9,12 +9,14 @@ mod api_keys;
 mod change;
 mod delete;
 mod dossiers;
+mod folder_trash;
 mod folders;
 mod invitations;
 mod members;
 mod retry;
 mod revoked;
 mod trash;
+mod tree;
 
 use serde_json::{Value, json};
 use testkit::{Client, Sheaf};
