@@ -32,7 +32,7 @@ pub(crate) async fn by_id(client: &Client, id: &str) -> Result<(Value, File)> {
 #[derive(Debug)]
 pub(crate) enum Located {
     /// A file.
-    File(File),
+    File(Box<File>),
     /// A folder.
     Folder(Folder),
 }
@@ -41,7 +41,7 @@ pub(crate) enum Located {
 pub(crate) async fn any(client: &Client, id_or_path: &str) -> Result<Located> {
     if Uuid::try_parse(id_or_path).is_ok() {
         return match by_id(client, id_or_path).await {
-            Ok((_, file)) => Ok(Located::File(file)),
+            Ok((_, file)) => Ok(Located::File(Box::new(file))),
             Err(error) if is_unknown(&error) => {
                 match folder_by_id(client, id_or_path).await {
                     Ok(folder) => Ok(Located::Folder(folder)),
@@ -55,7 +55,10 @@ pub(crate) async fn any(client: &Client, id_or_path: &str) -> Result<Located> {
     }
     match folder_at(client, id_or_path).await? {
         Some(folder) => Ok(Located::Folder(folder)),
-        None => Ok(Located::File(file(client, id_or_path).await?.1)),
+        None => {
+            let (_, file) = file(client, id_or_path).await?;
+            Ok(Located::File(Box::new(file)))
+        }
     }
 }
 
@@ -80,7 +83,8 @@ pub(crate) async fn in_trash(client: &Client, id_or_path: &str) -> Result<Locate
         .into_iter()
         .filter(|folder| folder.path == path);
     let files = files.items.into_iter().filter(|file| file.place() == path);
-    let mut found = folders.map(Located::Folder).chain(files.map(Located::File));
+    let files = files.map(|file| Located::File(Box::new(file)));
+    let mut found = folders.map(Located::Folder).chain(files);
     match (found.next(), found.next()) {
         (Some(found), None) => Ok(found),
         (None, _) => Err(Error::failed(

@@ -49,7 +49,7 @@ async fn remove(client: &Client, name: &str, arguments: &Arguments) -> Result<(S
         locate::any(client, name).await?
     } else {
         match locate::file(client, name).await {
-            Ok((_, file)) => Located::File(file),
+            Ok((_, file)) => Located::File(Box::new(file)),
             Err(error) => return Err(without_folders(client, name, error).await),
         }
     };

@@ -10,6 +10,7 @@ mod demo;
 mod dossiers;
 mod downloads;
 mod errors;
+mod folders;
 mod generations;
 mod lists;
 mod retries;

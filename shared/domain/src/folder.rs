@@ -23,7 +23,7 @@ pub struct Folder {
     pub updated_at: Timestamp,
     /// What became of itself; of those above it, see [`Place`].
     pub state: FolderState,
-    /// At least as many levels of folders as there are below it. Never shrinks.
+    /// At least as many levels of folders as there are below it.
     pub height: usize,
     /// Grows with every change but those of `height`.
     pub revision: u64,

@@ -21,6 +21,7 @@ pub mod finish;
 pub mod folder;
 pub mod forget;
 mod hashing;
+mod height;
 pub mod idempotency;
 pub mod inbox;
 pub mod job;

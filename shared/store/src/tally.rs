@@ -67,6 +67,17 @@ pub(crate) fn close(workspace: &WorkspaceId, folder: FolderId) -> Vec<Write> {
         .collect()
 }
 
+/// How many folders each part of the counters counts, as they stand in rows.
+pub(crate) fn folders_by_shard(rows: Vec<Row>) -> domain::Result<Vec<(Key, i64)>> {
+    rows.into_iter()
+        .map(|row| {
+            let key: Key = crate::table::from_row(row.clone())?;
+            let item: TallyItem = crate::table::from_row(row)?;
+            Ok((key, item.folder_count))
+        })
+        .collect()
+}
+
 /// Adds counters up, as they stand in rows.
 pub(crate) fn sum(rows: Vec<Row>) -> domain::Result<Tally> {
     let mut sum = Tally::default();

@@ -18,7 +18,7 @@ use crate::keys::{Key, trash_partition};
 use crate::organize::OnTaken;
 use crate::table::{Page, Query, Rejected, Row, Write, busy, to_row};
 use crate::tally;
-use crate::tree::{CLAIM, name_taken, room_below};
+use crate::tree::{CLAIM, is_too_deep, name_taken, room_below};
 
 /// How often a change is tried again when the folders around it change meanwhile.
 const TRIES: u32 = 16;
@@ -189,7 +189,14 @@ impl Store {
                 FolderState::Active => writes.extend(unlink(workspace, &folder)),
                 FolderState::Erasing => return Err(deleted(id)),
             }
-            writes.extend(room_below(workspace, &after, target)?);
+            match room_below(workspace, &after, target) {
+                Err(error)
+                    if is_too_deep(&error) && self.lower_below(workspace, &folder).await? =>
+                {
+                    continue;
+                }
+                room => writes.extend(room?),
+            }
             let task = job::Task::RestoreFolder { folder: id };
             let name = after.name.clone();
             let changed = self.try_change_with_job(workspace, after, task, writes);

@@ -3,8 +3,9 @@
 //! No folder is ever below itself: a move checks in its transaction that each folder above its
 //! target is still where it was read, so of two moves that cross each other one is done. No folder
 //! is deeper than 32: each row says how many levels there are below it at most, and a folder is
-//! only put where those above have that much room, which they note in the same transaction. What
-//! is noted never shrinks, so as soon as a folder above has enough of it, all above that have.
+//! only put where those above have that much room, which they note in the same transaction. As soon
+//! as a folder above has noted enough, all above that have. What is noted may be more than there is:
+//! when a move is refused for it, it is looked up (see `height.rs`).
 
 use domain::folder::{Folder, FolderState, Tally, deleted};
 use domain::job;
@@ -129,7 +130,15 @@ impl Store {
             };
             let raised = raise(&mut upwards, 1).ok_or_else(too_deep_to_make)?;
             let mut writes = new_folder(workspace, &folder, now)?;
+            let count = raised.len();
             writes.extend(raised.into_iter().map(|raised| raised.update(workspace)));
+            // Those further up have room for this one with all it has noted.
+            if let Some(above) = upwards.get(count) {
+                writes.push(Write::Check {
+                    condition: Expression::new("height >= :needed").number(":needed", count + 1),
+                    key: Key::folder(workspace, above.id),
+                });
+            }
             match self.table.transact(writes).await {
                 Ok(()) => {
                     upwards.insert(0, folder);
@@ -223,7 +232,15 @@ impl Store {
             if let Some(placing) = &placing {
                 folder.job = Some(placing.job.id);
             }
-            let mut writes = self.plan_move(workspace, before, &mut folder).await?;
+            let planned = self.plan_move(workspace, before, &mut folder).await;
+            let mut writes = match planned {
+                Err(error)
+                    if is_too_deep(&error) && self.lower_below(workspace, before).await? =>
+                {
+                    continue;
+                }
+                planned => planned?,
+            };
             let work = placing.map(|placing| {
                 writes.extend(placing.writes);
                 placing.work
@@ -347,20 +364,31 @@ pub(crate) fn room_below(
     if target.iter().any(|above| above.id == folder.id) {
         return Err(below_itself());
     }
-    let raised = raise(&mut target, folder.height + 1).ok_or_else(too_deep_to_move)?;
+    let levels = folder.height + 1;
+    let raised = raise(&mut target, levels).ok_or_else(too_deep_to_move)?;
     let count = raised.len();
     let mut writes = Vec::with_capacity(target.len());
     for raised in raised {
         writes.push(raised.update_active(workspace)?);
     }
-    for above in target.iter().skip(count) {
+    for (position, above) in target.iter().enumerate().skip(count) {
+        let condition = stays_active(above)?
+            .and("height >= :needed")
+            .number(":needed", levels + position);
         writes.push(Write::Check {
-            condition: stays_active(above)?,
+            condition,
             key: Key::folder(workspace, above.id),
         });
     }
     Ok(writes)
 }
+
+/// Says whether a move is refused because there is too much below the folder, by what it notes.
+pub(crate) fn is_too_deep(error: &Error) -> bool {
+    matches!(error, Error::Conflict { code, .. } if *code == TOO_DEEP)
+}
+
+const TOO_DEEP: &str = "too_deep";
 
 /// A folder that is to have room for more levels below it than it has noted.
 struct Raised {
@@ -458,7 +486,7 @@ fn too_deep_to_make() -> Error {
 
 fn too_deep_to_move() -> Error {
     Error::Conflict {
-        code: "too_deep",
+        code: TOO_DEEP,
         detail: "folders are at most 32 deep, and below this one there are too many".to_owned(),
     }
 }

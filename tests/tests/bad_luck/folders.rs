@@ -239,7 +239,8 @@ async fn act(client: &Client) {
             let Some(folder) = any(client, "/v1/folders").await else {
                 return;
             };
-            let change = json!({"name": ["a", "b"][what % 2], "folder": path()});
+            let name = ["a", "b"][what % 2];
+            let change = json!({"name": name, "folder": path()});
             client
                 .patch(&format!("/v1/folders/{folder}"), &change)
                 .await

@@ -139,6 +139,23 @@ async fn no_move_makes_folders_deeper_than_32() {
 }
 
 #[tokio::test]
+async fn what_was_deep_once_can_be_moved_deep_again() {
+    let sheaf = Sheaf::start().await;
+    let client = sheaf.admin();
+    folder(&client, &format!("/a{}", "/d".repeat(31))).await;
+    let (a, below) = (folder(&client, "/a").await, folder(&client, "/a/d").await);
+    let bottom = folder(&client, &"/b".repeat(31)).await;
+    let to_bottom = json!({"folder_id": bottom["id"]});
+
+    client.patch(&route(&a), &to_bottom).await.expect(409);
+    let away = json!({"folder": "/", "name": "away"});
+    client.patch(&route(&below), &away).await.expect(200);
+    let moved = client.patch(&route(&a), &to_bottom).await.expect(200);
+
+    assert_eq!(moved.json()["path"], format!("{}/a", "/b".repeat(31)));
+}
+
+#[tokio::test]
 async fn names_in_many_scripts_are_moved_and_listed_in_32_levels() {
     let sheaf = Sheaf::start().await;
     let client = sheaf.admin();
@@ -184,7 +201,7 @@ async fn files_uploaded_while_their_folder_is_moved_are_all_there() {
         }
     }));
     let moves = async {
-        for folder in ["/b", "/a", "/b", "/"] {
+        for folder in ["/b", "/c", "/b", "/"] {
             let change = json!({"folder": folder});
             client.patch(&route(&moved), &change).await.expect(200);
         }
