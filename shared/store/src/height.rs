@@ -22,7 +22,8 @@ const MOST_FOLDERS: usize = 1_000;
 const MOST_CHILDREN: usize = 80;
 
 impl Store {
-    /// Brings what a folder and those below it note down to what is. Says whether that is less now.
+    /// Brings what a folder and those below it note down to what is. Says whether it is worth
+    /// looking again: it is less now, or was changed meanwhile.
     pub(crate) async fn lower_below(&self, workspace: &WorkspaceId, top: &Folder) -> Result<bool> {
         let mut levels = vec![vec![top.clone()]];
         let mut seen = 1;
@@ -42,7 +43,9 @@ impl Store {
         let mut noted: HashMap<FolderId, Vec<Folder>> = HashMap::new();
         for folder in levels.into_iter().rev().flatten() {
             let children = noted.remove(&folder.id).unwrap_or_default();
-            let lowered = self.lower(workspace, &folder, &children).await?;
+            let Some(lowered) = self.lower(workspace, &folder, &children).await? else {
+                return Ok(true);
+            };
             is_lower |= folder.id == top.id && lowered.height < folder.height;
             noted.entry(folder.parent).or_default().push(lowered);
         }
@@ -64,20 +67,20 @@ impl Store {
     }
 
     /// Brings down what a folder notes, while these are all the folders in it and note what they
-    /// do. Returns it as it is then.
+    /// do. Returns it as it is then; none when something was changed meanwhile.
     async fn lower(
         &self,
         workspace: &WorkspaceId,
         folder: &Folder,
         children: &[Folder],
-    ) -> Result<Folder> {
+    ) -> Result<Option<Folder>> {
         let height = children
             .iter()
             .map(|child| child.height + 1)
             .max()
             .unwrap_or_default();
         if height >= folder.height || children.len() > MOST_CHILDREN {
-            return Ok(folder.clone());
+            return Ok(Some(folder.clone()));
         }
         let partition = folder_partition(workspace, folder.id);
         let shards = self
@@ -89,7 +92,7 @@ impl Store {
         if counts.len() != usize::from(TALLY_SHARDS)
             || usize::try_from(counted).ok() != Some(children.len())
         {
-            return Ok(folder.clone());
+            return Ok(None);
         }
         let mut writes = vec![Write::Update {
             condition: Some(Expression::new("height = :height").number(":height", folder.height)),
@@ -112,11 +115,11 @@ impl Store {
             });
         }
         match self.table.transact(writes).await {
-            Ok(()) => Ok(Folder {
+            Ok(()) => Ok(Some(Folder {
                 height,
                 ..folder.clone()
-            }),
-            Err(Rejected::Conditions(_)) => Ok(folder.clone()),
+            })),
+            Err(Rejected::Conditions(_)) => Ok(None),
             Err(Rejected::Error(error)) => Err(error),
         }
     }
