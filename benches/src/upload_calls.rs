@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use bytes::Bytes;
 use domain::name::FileName;
 use domain::{BlobId, FileId, FolderId, Sha256, UploadId, WorkId, WorkspaceId};
-use store::keys::Key;
+use store::keys::{Key, tally_shard};
 use testkit::Sheaf;
 use uuid::Uuid;
 
@@ -87,6 +87,7 @@ impl UploadCalls {
             self.claim_name(table),
             create(table, at(Key::file(workspace, file), &self.file)),
             create(table, at(Key::version(workspace, file, 1), &self.version)),
+            self.count(table, file, bytes.len()),
             self.ask(table),
             create(table, at(self.shared_blob(), &self.shared)),
             self.share(table, id),
@@ -138,6 +139,20 @@ impl UploadCalls {
             .build()
             .expect("a write");
         TransactWriteItem::builder().put(put).build()
+    }
+
+    fn count(&self, table: &str, file: FileId, bytes: usize) -> TransactWriteItem {
+        let shard = tally_shard(file.uuid());
+        let row = Key::tally(&self.workspace, FolderId::ROOT, shard).attributes();
+        updated(
+            update(table, &row)
+                .update_expression(
+                    "ADD file_count :files, folder_count :folders, size_bytes :bytes",
+                )
+                .expression_attribute_values(":files", AttributeValue::N("1".to_owned()))
+                .expression_attribute_values(":folders", AttributeValue::N("0".to_owned()))
+                .expression_attribute_values(":bytes", AttributeValue::N(bytes.to_string())),
+        )
     }
 
     fn ask(&self, table: &str) -> TransactWriteItem {

@@ -10,18 +10,23 @@ mod failures;
 mod generate;
 mod get;
 mod invitations;
+mod jobs;
 mod keys;
 mod ls;
 mod members;
+mod mkdir;
+mod mv;
 mod outcomes;
 mod put;
 mod receipts;
+mod restore;
 mod rm;
 mod serve;
 mod show;
 mod sync;
 mod templates;
 mod token;
+mod trash;
 mod usage;
 mod versions;
 
@@ -42,10 +47,15 @@ pub(crate) enum Command {
     Ls(ls::Arguments),
     Show(show::Arguments),
     Get(get::Arguments),
+    Mkdir(mkdir::Arguments),
+    Mv(mv::Arguments),
     Cp(cp::Arguments),
     Versions(versions::Arguments),
     Sync(sync::Arguments),
     Rm(rm::Arguments),
+    Trash(trash::Arguments),
+    Restore(restore::Arguments),
+    Jobs(jobs::Arguments),
     Generate(generate::Arguments),
     Templates(templates::Arguments),
     Dossiers(dossiers::Arguments),
@@ -82,10 +92,15 @@ pub(crate) async fn run(command: Command, context: &Context<'_>) -> Result<()> {
         Command::Ls(arguments) => ls::run(&arguments, context).await,
         Command::Show(arguments) => show::run(&arguments, context).await,
         Command::Get(arguments) => get::run(&arguments, context).await,
+        Command::Mkdir(arguments) => mkdir::run(&arguments, context).await,
+        Command::Mv(arguments) => mv::run(&arguments, context).await,
         Command::Cp(arguments) => cp::run(&arguments, context).await,
         Command::Versions(arguments) => versions::run(&arguments, context).await,
         Command::Sync(arguments) => sync::run(&arguments, context).await,
         Command::Rm(arguments) => rm::run(&arguments, context).await,
+        Command::Trash(arguments) => trash::run(&arguments, context).await,
+        Command::Restore(arguments) => restore::run(&arguments, context).await,
+        Command::Jobs(arguments) => jobs::run(&arguments, context).await,
         Command::Generate(arguments) => generate::run(&arguments, context).await,
         Command::Templates(arguments) => templates::run(&arguments, context).await,
         Command::Dossiers(arguments) => dossiers::run(&arguments, context).await,

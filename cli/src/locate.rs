@@ -1,4 +1,4 @@
-//! Finds the file a person means: by its id, or by its path.
+//! Finds the file or folder a person means: by its id, or by its path.
 
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization as _;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::views::{self, File, Page};
+use crate::views::{self, File, Folder, Page};
 
 /// Reads the file of that id or path, as the API tells of it.
 pub(crate) async fn file(client: &Client, id_or_path: &str) -> Result<(Value, File)> {
@@ -26,6 +26,124 @@ pub(crate) async fn by_id(client: &Client, id: &str) -> Result<(Value, File)> {
     let value = client.json(call).await?;
     let file = views::read(&what, &value)?;
     Ok((value, file))
+}
+
+/// A file or a folder.
+#[derive(Debug)]
+pub(crate) enum Located {
+    /// A file.
+    File(Box<File>),
+    /// A folder.
+    Folder(Folder),
+}
+
+/// Reads the file or folder of that id or path.
+pub(crate) async fn any(client: &Client, id_or_path: &str) -> Result<Located> {
+    if Uuid::try_parse(id_or_path).is_ok() {
+        return match by_id(client, id_or_path).await {
+            Ok((_, file)) => Ok(Located::File(Box::new(file))),
+            Err(error) if is_unknown(&error) => {
+                match folder_by_id(client, id_or_path).await {
+                    Ok(folder) => Ok(Located::Folder(folder)),
+                    // Told of the file, which is what most ids are of.
+                    Err(other) if is_unknown(&other) => Err(error),
+                    Err(other) => Err(other),
+                }
+            }
+            Err(error) => Err(error),
+        };
+    }
+    match folder_at(client, id_or_path).await? {
+        Some(folder) => Ok(Located::Folder(folder)),
+        None => {
+            let (_, file) = file(client, id_or_path).await?;
+            Ok(Located::File(Box::new(file)))
+        }
+    }
+}
+
+/// Reads the file or folder of that id, or of that path in the trash.
+pub(crate) async fn in_trash(client: &Client, id_or_path: &str) -> Result<Located> {
+    if Uuid::try_parse(id_or_path).is_ok() {
+        return any(client, id_or_path).await;
+    }
+    let path: String = id_or_path.nfc().collect();
+    let path = format!("/{}", path.trim_matches('/'));
+    let trashed = |kind| {
+        Call::get(&[kind])
+            .query("state", Some("trashed"))
+            .query("limit", Some(100))
+    };
+    let folders = client.list(trashed("folders"), true).await?;
+    let folders: Page<Folder> = Page::read("GET /v1/folders", &folders)?;
+    let files = client.list(trashed("files"), true).await?;
+    let files: Page<File> = Page::read("GET /v1/files", &files)?;
+    let folders = folders
+        .items
+        .into_iter()
+        .filter(|folder| folder.path == path);
+    let files = files.items.into_iter().filter(|file| file.place() == path);
+    let files = files.map(|file| Located::File(Box::new(file)));
+    let mut found = folders.map(Located::Folder).chain(files);
+    match (found.next(), found.next()) {
+        (Some(found), None) => Ok(found),
+        (None, _) => Err(Error::failed(
+            format!("nothing in the trash was at {path}"),
+            "`sheaf trash` lists what is there.",
+        )),
+        (Some(_), Some(_)) => Err(Error::failed(
+            format!("several things in the trash were at {path}"),
+            "`sheaf trash` lists them with their ids: name one by its id.",
+        )),
+    }
+}
+
+/// Reads the folder of a path; none when there is none. The path of one in the trash is free.
+pub(crate) async fn folder_at(client: &Client, path: &str) -> Result<Option<Folder>> {
+    let path: String = path.nfc().collect();
+    let mut found: Option<Folder> = None;
+    for name in path.split('/').filter(|name| !name.is_empty()) {
+        let parent = found.as_ref().map(|folder| folder.id.clone());
+        let Some(folder) = child(client, parent, name).await? else {
+            return Ok(None);
+        };
+        found = Some(folder);
+    }
+    Ok(found)
+}
+
+/// Looks through the folders in a folder, page by page: names are not keys of the API.
+async fn child(client: &Client, parent: Option<String>, name: &str) -> Result<Option<Folder>> {
+    let call = Call::get(&["folders"])
+        .query("parent_id", parent)
+        .query("limit", Some(100));
+    let what = call.describe();
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = client
+            .json(call.clone().query("cursor", cursor.as_ref()))
+            .await?;
+        let page: Page<Folder> = Page::read(&what, &page)?;
+        if let Some(folder) = page.items.into_iter().find(|folder| folder.name == name) {
+            return Ok(Some(folder));
+        }
+        if page.next_cursor.is_none() || page.next_cursor == cursor {
+            return Ok(None);
+        }
+        cursor = page.next_cursor;
+    }
+}
+
+async fn folder_by_id(client: &Client, id: &str) -> Result<Folder> {
+    let call = Call::get(&["folders", id]);
+    let what = call.describe();
+    let value = client.json(call).await?;
+    views::read(&what, &value)
+}
+
+/// Says whether there is nothing under an id.
+fn is_unknown(error: &Error) -> bool {
+    matches!(error, Error::Problem(problem) if problem.status == 404)
 }
 
 /// Looks through the folder of a path, page by page: names are not keys of the API.

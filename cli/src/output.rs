@@ -5,6 +5,7 @@
 pub(crate) mod chart;
 pub(crate) mod dossier;
 pub(crate) mod file;
+pub(crate) mod folder;
 pub(crate) mod human;
 pub(crate) mod paint;
 pub(crate) mod record;

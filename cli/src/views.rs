@@ -166,6 +166,43 @@ impl File {
     }
 }
 
+/// A folder.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Folder {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) path: String,
+    #[serde(default)]
+    pub(crate) file_count: u64,
+    #[serde(default)]
+    pub(crate) folder_count: u64,
+    #[serde(default)]
+    pub(crate) size_bytes: u64,
+    #[serde(default)]
+    pub(crate) updated_at: Option<Timestamp>,
+}
+
+/// Something that goes on by itself.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Job {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) state: String,
+    #[serde(default)]
+    pub(crate) progress: JobProgress,
+    #[serde(default)]
+    pub(crate) created_at: Option<Timestamp>,
+}
+
+/// How far a job has come.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct JobProgress {
+    pub(crate) done: u64,
+    pub(crate) failed: u64,
+    pub(crate) reasons: Vec<FieldProblem>,
+}
+
 /// One immutable content of a file.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Version {

@@ -10,7 +10,7 @@ import source
 from sam import chosen, listed, of_type, referred, text
 
 HTTP_FUNCTIONS = {"upload", "retrieval", "organize", "generation"}
-CONSUMERS = {"IngestQueue": "ingest", "SummarizeQueue": "summarize", "AccessQueue": "cleanup"}
+CONSUMERS = {"IngestQueue": "ingest", "SummarizeQueue": "summarize", "AccessQueue": "cleanup", "JobsQueue": "jobs"}
 ALL_FUNCTIONS = sorted(source.functions())
 
 BUCKET_ARN = "arn:${AWS::Partition}:s3:::${Bucket}"
@@ -396,7 +396,7 @@ def test_files_that_are_read_fit_the_disk_beside_one_that_was_left_behind(templa
     assert functions(template)["ingest"]["EphemeralStorage"]["Size"] >= 2.2 * int(mebibytes)
 
 
-@pytest.mark.parametrize("queue", ["IngestQueue", "SummarizeQueue"])
+@pytest.mark.parametrize("queue", ["IngestQueue", "SummarizeQueue", "JobsQueue"])
 def test_work_is_sent_again_only_after_it_is_visible_again(template, queue):
     minutes = source.constant("shared/store/src/work.rs", r"RESEND_AFTER: SignedDuration = SignedDuration::from_mins\((\d+)\)")
     assert of_type(template, "AWS::SQS::Queue")[queue]["VisibilityTimeout"] < int(minutes) * 60

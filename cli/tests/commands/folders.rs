@@ -1,134 +1,191 @@
-//! Whole folders, put and got, against the real runner.
+//! Folders, the trash and jobs.
 
-use crate::live::Live;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::http::{StatusCode, Uri};
+use axum::routing::{get, patch, post};
+use serde_json::{Value, json};
+
+use crate::server::{Server, file, problem};
+
+const FOLDER: &str = "0199a0b1-7c00-7000-8000-0000000000d1";
+const JOB: &str = "0199a0b1-7c00-7000-8000-0000000000e1";
+
+fn folder() -> Value {
+    json!({"id": FOLDER, "name": "bills", "path": "/bills", "parent_id": null, "state": "active",
+           "file_count": 2, "folder_count": 0, "size_bytes": 2048})
+}
+
+fn job(state: &str) -> Value {
+    json!({"id": JOB, "kind": "delete_folder", "state": state,
+           "progress": {"done": 2, "total": null, "failed": 0, "reasons": []}})
+}
+
+fn page(items: &[Value]) -> axum::Json<Value> {
+    axum::Json(json!({"items": items, "next_cursor": null}))
+}
+
+/// A server with the folder `/bills` and no files.
+fn routes() -> Router {
+    let folders = async |uri: Uri| {
+        let below = uri.query().unwrap_or_default().contains("parent_id");
+        if below { page(&[]) } else { page(&[folder()]) }
+    };
+    Router::new()
+        .route("/v1/folders", get(folders))
+        .route("/v1/files", get(async || page(&[])))
+}
 
 #[tokio::test]
-async fn folder_is_stored_with_its_tree_and_what_is_passed_over_is_told() {
-    let live = Live::start().await;
-    for name in [
-        "docs/a.txt",
-        "docs/2025/May/b.txt",
-        "docs/.hidden/c.txt",
-        "docs/.d",
-    ] {
-        live.write(name, name.as_bytes());
-    }
-    std::os::unix::fs::symlink("a.txt", live.path("docs/link")).unwrap();
+async fn folder_is_made_and_its_path_printed() {
+    let make = async || (StatusCode::CREATED, axum::Json(folder()));
+    let server = Server::start(Router::new().route("/v1/folders", post(make))).await;
 
-    let run = live
-        .run(&["put", "docs", "--recursive", "--folder", "/x/"])
-        .await;
+    let run = server.run(&["mkdir", "/bills"]).await;
 
     run.assert_success();
-    assert_eq!(run.stdout.lines().count(), 2);
-    assert_eq!(
-        live.paths().await,
-        ["/x/docs/2025/May/b.txt", "/x/docs/a.txt"]
-    );
-    assert!(
-        run.stderr
-            .contains("2 hidden; 1 symbolic links, which are not followed"),
-        "{run:?}"
-    );
+    assert_eq!(run.stdout, "/bills\n");
+    assert_eq!(server.seen()[0].json(), json!({"path": "/bills"}));
+}
 
-    let all = live
-        .run(&[
-            "put",
-            "./docs/.",
-            "-r",
-            "--hidden",
-            "--on-conflict",
-            "version",
-        ])
+#[tokio::test]
+async fn folder_is_removed_only_when_it_is_meant_and_its_job_waited_for() {
+    let looks = Arc::new(AtomicUsize::new(0));
+    let remove = async || {
+        let answer = json!({"folder": null, "job": job("running")});
+        (StatusCode::ACCEPTED, axum::Json(answer))
+    };
+    let show = {
+        let looks = Arc::clone(&looks);
+        move || {
+            let looks = Arc::clone(&looks);
+            async move {
+                let first = looks.fetch_add(1, Ordering::SeqCst) == 0;
+                axum::Json(job(if first { "running" } else { "done" }))
+            }
+        }
+    };
+    let routes = routes()
+        .route(
+            &format!("/v1/folders/{FOLDER}"),
+            axum::routing::delete(remove),
+        )
+        .route(&format!("/v1/jobs/{JOB}"), get(show));
+    let server = Server::start(routes).await;
+
+    let refused = server.run(&["rm", "/bills"]).await;
+    let removed = server.run(&["rm", "-r", "/bills", "--permanent"]).await;
+
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("--recursive"), "{refused:?}");
+    removed.assert_success();
+    assert_eq!(removed.stdout, "/bills deleted for good\n");
+    assert_eq!(looks.load(Ordering::SeqCst), 2);
+    let asked = format!("DELETE /v1/folders/{FOLDER}?permanent=true");
+    assert!(server.lines().contains(&asked), "{:?}", server.lines());
+
+    let left = server
+        .run(&["rm", "-r", "/bills", "--permanent", "--no-wait"])
         .await;
-    all.assert_success();
-    assert!(
-        live.paths()
-            .await
-            .contains(&"/docs/.hidden/c.txt".to_owned())
-    );
+    left.assert_success();
+    assert_eq!(left.stdout, "/bills is being deleted for good\n");
 }
 
 #[tokio::test]
-async fn folder_whose_files_fail_stores_the_others() {
-    let live = Live::start().await;
-    live.write("docs/good.txt", b"x");
-    live.write(
-        "docs/program.exe",
-        b"MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff\x00\x00",
-    );
-    live.write("docs/bad\nname.txt", b"x");
+async fn what_a_job_could_not_do_is_told() {
+    let remove = async || axum::Json(json!({"folder": null, "job": job("running")}));
+    let show = async || {
+        let mut job = job("failed");
+        job["progress"]["failed"] = json!(1);
+        job["progress"]["reasons"] = json!([{"code": "refused", "detail": "it is held"}]);
+        axum::Json(job)
+    };
+    let routes = routes()
+        .route(
+            &format!("/v1/folders/{FOLDER}"),
+            axum::routing::delete(remove),
+        )
+        .route(&format!("/v1/jobs/{JOB}"), get(show));
+    let server = Server::start(routes).await;
 
-    let run = live.run(&["put", "docs", "-r"]).await;
-
-    assert_eq!(run.code, Some(1), "{run:?}");
-    assert_eq!(live.paths().await, ["/docs/good.txt"]);
-    assert!(run.stderr.contains("2 of 3 failed"), "{run:?}");
-}
-
-#[tokio::test]
-async fn folder_is_fetched_with_its_tree_and_again_fetches_nothing() {
-    let live = Live::start().await;
-    for name in ["docs/a.txt", "docs/2025/May/b.txt", "docsx/other.txt"] {
-        live.write(name, name.as_bytes());
-    }
-    let put = live.run(&["put", "-r", "docs", "docsx", "--wait"]).await;
-    put.assert_success();
-
-    let run = live.run(&["get", "/docs", "-r", "-o", "here"]).await;
-    live.passed();
-    let again = live.run(&["get", "/docs", "-r", "-o", "here"]).await;
-
-    run.assert_success();
-    again.assert_success();
-    for name in ["a.txt", "2025/May/b.txt"] {
-        let got = std::fs::read(live.path("here/docs").join(name)).unwrap();
-        assert_eq!(got, format!("docs/{name}").as_bytes());
-    }
-    assert!(!live.path("here/docsx").exists());
-    assert!(
-        again.stderr.contains("is there already, the same"),
-        "{again:?}"
-    );
-    let passed = live.passed();
-    assert!(
-        passed
-            .iter()
-            .all(|passed| !passed.line.ends_with("/content"))
-    );
-}
-
-#[tokio::test]
-async fn names_that_cannot_be_here_are_refused_one_by_one() {
-    let live = Live::start().await;
-    live.write("a.txt", b"x");
-    for name in ["good.txt", "back\\slash.txt"] {
-        let put = live
-            .run(&["put", "a.txt", "--name", name, "--folder", "/docs"])
-            .await;
-        put.assert_success();
-    }
-    std::fs::create_dir(live.path("here")).unwrap();
-
-    let run = live.run(&["get", "docs", "-r", "-o", "here"]).await;
+    let run = server.run(&["rm", "-r", "/bills"]).await;
 
     assert_eq!(run.code, Some(1));
-    assert!(
-        run.stderr.contains("cannot be the name of a file here"),
-        "{run:?}"
-    );
+    assert!(run.stderr.contains("1 of it failed"), "{run:?}");
+    assert!(run.stderr.contains("it is held"), "{run:?}");
+}
+
+#[tokio::test]
+async fn folder_is_moved_into_one_that_is_there_or_to_a_name_that_is_free() {
+    let change = async || axum::Json(folder());
+    let routes = routes().route(&format!("/v1/folders/{FOLDER}"), patch(change));
+    let server = Server::start(routes).await;
+
+    for target in ["/archive/", "/archive/2025", "/bills"] {
+        server.run(&["mv", "/bills", target]).await.assert_success();
+    }
+
+    let changes: Vec<Value> = server
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.line.starts_with("PATCH"))
+        .map(|seen| seen.json())
+        .collect();
     assert_eq!(
-        std::fs::read(live.path("here/docs/good.txt")).unwrap(),
-        b"x"
+        changes,
+        [
+            json!({"folder": "/archive"}),
+            json!({"folder": "/archive", "name": "2025"}),
+            json!({"folder": "/bills"}),
+        ]
     );
 }
 
 #[tokio::test]
-async fn folder_that_is_not_there_and_standard_output_are_refused() {
-    let live = Live::start().await;
+async fn trash_is_listed_and_left_by_path() {
+    let id = "0199a0b1-7c00-7000-8000-000000000001";
+    let routes = Router::new()
+        .route("/v1/folders", get(async || page(&[folder()])))
+        .route(
+            "/v1/files",
+            get(async || page(&[file(json!({"path": "/old.pdf"}))])),
+        )
+        .route(
+            &format!("/v1/files/{id}/restore"),
+            post(async || axum::Json(file(json!({"path": "/old (2).pdf"})))),
+        );
+    let server = Server::start(routes).await;
 
-    let missing = live.run(&["get", "/none", "-r"]).await;
-    let stdout = live.run(&["get", "/none", "-r", "-o", "-"]).await;
+    let listed = server.run(&["trash"]).await;
+    let restored = server.run(&["restore", "/old.pdf", "--rename"]).await;
+    let missing = server.run(&["restore", "/new.pdf"]).await;
 
-    assert_eq!((missing.code, stdout.code), (Some(1), Some(2)));
+    listed.assert_success();
+    assert!(listed.stdout.contains("/bills/"), "{listed:?}");
+    assert!(listed.stdout.contains("/old.pdf"), "{listed:?}");
+    restored.assert_success();
+    assert_eq!(restored.stdout, "/old (2).pdf\n");
+    let asked = format!("POST /v1/files/{id}/restore?on_conflict=rename");
+    assert!(server.lines().contains(&asked), "{:?}", server.lines());
+    assert_eq!(missing.code, Some(1));
+}
+
+#[tokio::test]
+async fn jobs_are_listed_and_shown() {
+    let routes = Router::new()
+        .route("/v1/jobs", get(async || page(&[job("done")])))
+        .route(
+            &format!("/v1/jobs/{JOB}"),
+            get(async || problem(404, json!({"title": "Not Found"}))),
+        );
+    let server = Server::start(routes).await;
+
+    let listed = server.run(&["jobs"]).await;
+    let missing = server.run(&["jobs", JOB]).await;
+
+    listed.assert_success();
+    assert!(listed.stdout.contains("delete folder  done"), "{listed:?}");
+    assert_eq!(missing.code, Some(1));
 }

@@ -17,6 +17,7 @@
 //! - queue access: receive
 //! - queue ingest: send
 //! - queue summarize: send
+//! - queue jobs: send
 
 pub mod access;
 pub mod sweep;

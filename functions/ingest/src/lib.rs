@@ -175,7 +175,7 @@ async fn perform(state: &State, item: &WorkItem) -> Result<()> {
                 .fill_dossier(workspace, item, dossier, state.fill_pages)
                 .await
         }
-        Task::SummarizeVersion { .. } | Task::SummarizeDossier { .. } => {
+        Task::SummarizeVersion { .. } | Task::SummarizeDossier { .. } | Task::RunJob { .. } => {
             // Sent to the wrong queue by hand: to the right one with it.
             state.store.send(&item.work).await;
             Ok(())

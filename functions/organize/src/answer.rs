@@ -3,10 +3,12 @@
 use api::etag;
 use api::view::dossier::DossierView;
 use api::view::file::FileView;
-use axum::http::{HeaderMap, StatusCode, header};
+use api::view::folder::FolderView;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::dossier::Dossier;
 use domain::file::File;
+use domain::folder::{Folder, FolderState, Place, deleted};
 use domain::{Kind, Result, WorkspaceId};
 use store::Store;
 
@@ -24,8 +26,33 @@ pub(crate) async fn file(
 
 /// Looks up the path of a file and shows it.
 pub(crate) async fn view(store: &Store, workspace: &WorkspaceId, file: File) -> Result<FileView> {
-    let folder = store.path_of(workspace, file.folder).await?;
-    Ok(FileView::new(file, &folder))
+    let place = store.place_of(workspace, file.folder).await?;
+    Ok(FileView::placed(file, &place))
+}
+
+/// Shows a folder with its entity tag.
+pub(crate) async fn folder(
+    store: &Store,
+    workspace: &WorkspaceId,
+    folder: Folder,
+) -> Result<([(HeaderName, HeaderValue); 1], axum::Json<FolderView>)> {
+    let place = store.place_of(workspace, folder.id).await?;
+    if place.state == FolderState::Erasing {
+        return Err(deleted(folder.id));
+    }
+    let tally = store.tally(workspace, folder.id).await?;
+    let tag = etag::header_value(&etag::of_folder(&folder, &place));
+    let view = FolderView::new(folder, &place, tally);
+    Ok(([(header::ETAG, tag)], axum::Json(view)))
+}
+
+/// Checks `If-Match` against a folder and those above it as they were read.
+pub(crate) fn check_folder_if_match(headers: &HeaderMap, upwards: &[Folder]) -> Result<()> {
+    let Some(folder) = upwards.first() else {
+        return Ok(());
+    };
+    let tag = etag::of_folder(folder, &Place::of(upwards));
+    etag::check_if_match(headers, Kind::Folder, &tag)
 }
 
 /// Accepts that a dossier's summary is wanted, and shows the dossier as it stands.

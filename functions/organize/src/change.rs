@@ -7,7 +7,6 @@ use api::view::file::FileView;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use domain::name::FolderPath;
 use domain::principal::Role;
 use domain::tag::Tags;
 use domain::upload::expires_in;
@@ -20,6 +19,7 @@ use store::organize::{Edit, FileChange};
 use utoipa::ToSchema;
 
 use crate::body::{document_type, edit};
+use crate::folder::Target;
 use crate::{State, answer};
 use api::finish::to_the_end;
 
@@ -33,6 +33,8 @@ pub struct ChangeFile {
     /// The path of the folder it is to be in, created when missing.
     #[schema(example = "/bills/2024")]
     folder: Option<String>,
+    /// The folder it is to be in, by its id, which must be there.
+    folder_id: Option<uuid::Uuid>,
     /// What the document is; null takes the type away.
     #[serde(rename = "type", default, deserialize_with = "edit")]
     #[schema(value_type = Option<String>, example = "bill")]
@@ -93,8 +95,8 @@ fn after(now: Timestamp, seconds: i64) -> domain::Result<Timestamp> {
     request_body = ChangeFile,
     responses(
         (status = 200, description = "The file as it is now", body = FileView, headers(("ETag" = String, description = "Its revision"))),
-        (status = 404, description = "No such file"),
-        (status = 409, description = "name_taken: the name is taken in that folder; not_a_folder: a file has a name of the path"),
+        (status = 404, description = "No such file, or no such folder"),
+        (status = 409, description = "name_taken: the name is taken in that folder; not_a_folder: a file has a name of the path; in_trash: the folder is in the trash"),
         (status = 410, description = "It has expired or was deleted"),
         (status = 412, description = "It has changed since"),
         (status = 413, description = "The body is too large"),
@@ -111,7 +113,7 @@ pub async fn change(
     principal.require(Role::Editor)?;
     query.finish()?;
     let id: FileId = id.parse()?;
-    let folder = value.folder.as_deref().map(str::parse).transpose()?;
+    let folder = Target::read(value.folder.as_deref(), value.folder_id)?;
     let change = value.read(state.store.clock.now())?;
     let (store, workspace) = (state.store, principal.workspace);
     Ok(to_the_end(carry_out(store, workspace, id, headers, change, folder)).await?)
@@ -123,13 +125,13 @@ async fn carry_out(
     id: FileId,
     headers: HeaderMap,
     mut change: FileChange,
-    folder: Option<FolderPath>,
+    folder: Option<Target>,
 ) -> domain::Result<Response> {
     let still = |file: &_| answer::check_if_match(&headers, file);
     if let Some(folder) = folder {
         // Before folders are made for a file that is not there or no longer as expected.
         still(&store.file(&workspace, id).await?)?;
-        change.folder = Some(store.make_folders(&workspace, &folder).await?);
+        change.folder = Some(folder.find(&store, &workspace).await?);
     }
     let file = store.change_file(&workspace, id, &change, still).await?;
     answer::file(&store, &workspace, StatusCode::OK, file).await

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use store::Store;
 use utoipa::ToSchema;
 
-use crate::State;
+use crate::{State, answer};
 use api::finish::to_the_end;
 
 /// A folder to be made: by its path, or by its name and the folder it is to be in.
@@ -37,10 +37,11 @@ pub struct CreateFolder {
     tag = "organize",
     request_body = CreateFolder,
     responses(
-        (status = 201, description = "The folder, which is new", body = FolderView, headers(("Location" = String, description = "Where it is read"))),
-        (status = 200, description = "The folder, which was there", body = FolderView),
-        (status = 404, description = "No such parent"),
-        (status = 409, description = "not_a_folder: a file has the name of it or of a folder above it"),
+        (status = 201, description = "The folder, which is new", body = FolderView, headers(("Location" = String, description = "Where it is read"), ("ETag" = String, description = "For If-Match and If-None-Match"))),
+        (status = 200, description = "The folder, which was there", body = FolderView, headers(("ETag" = String, description = "For If-Match and If-None-Match"))),
+        (status = 404, description = "No such parent, or it was deleted"),
+        (status = 409, description = "not_a_folder: a file has the name of it or of a folder above it; in_trash: the parent is in the trash"),
+        (status = 410, description = "It was deleted while it was asked for"),
         (status = 413, description = "The body is too large"),
     )
 )]
@@ -106,16 +107,15 @@ async fn make(store: Store, workspace: WorkspaceId, place: Place) -> domain::Res
         (None, Place::In(parent, name)) => store.make_folder(&workspace, *parent, name).await?,
     };
     let folder = store.folder(&workspace, id).await?;
-    let parent = store.path_of(&workspace, folder.parent).await?;
-    let view = axum::Json(FolderView::new(folder, &parent));
+    let answer = answer::folder(&store, &workspace, folder).await?;
     if before.is_some() {
-        return Ok(view.into_response());
+        return Ok(answer.into_response());
     }
     let location = [(header::LOCATION, format!("/v1/folders/{id}"))];
-    Ok((StatusCode::CREATED, location, view).into_response())
+    Ok((StatusCode::CREATED, location, answer).into_response())
 }
 
-/// Finds the folder when it is there already, and checks that it may be made when it is not.
+/// Finds the folder when it is there already.
 async fn find(
     store: &Store,
     workspace: &WorkspaceId,
@@ -130,10 +130,6 @@ async fn find(
             Err(error) => Err(error),
         },
         Place::In(parent, name) => {
-            let path = store.path_of(workspace, *parent).await?;
-            if path.segments().len() == FolderPath::MAX_DEPTH {
-                return Err(Error::invalid("/parent_id", "folders are at most 32 deep"));
-            }
             let item = store.name(workspace, *parent, name).await?;
             Ok(item.and_then(|item| item.folder))
         }

@@ -9,6 +9,7 @@
 //! - objects text/: delete
 //! - queue ingest: send
 //! - queue summarize: send
+//! - queue jobs: send
 
 pub mod api_keys;
 pub mod change;
@@ -16,6 +17,7 @@ pub mod copy;
 pub mod delete;
 pub mod delete_version;
 pub mod dossiers;
+pub mod folder;
 pub mod folders;
 pub mod invitations;
 pub mod members;
@@ -49,7 +51,11 @@ impl State {
     /// # Errors
     /// `ConfigError` naming the setting that is missing or cannot be read.
     pub fn from_environment() -> Result<Self, ConfigError> {
-        let store = Store::from_environment(&[Destination::Ingest, Destination::Summarize])?;
+        let store = Store::from_environment(&[
+            Destination::Ingest,
+            Destination::Summarize,
+            Destination::Jobs,
+        ])?;
         Ok(Self {
             authenticator: Authenticator::from_environment(store.clone())?,
             store,
@@ -74,6 +80,9 @@ api::routes! {
     delete_version::delete_version,
     prune::prune,
     folders::create,
+    folder::change,
+    folder::delete,
+    folder::restore,
     dossiers::create,
     dossiers::regenerate,
     redrive::redrive,

@@ -16,6 +16,8 @@ use api::finish::to_the_end;
 
 /// Takes a file out of the trash, into the folder and under the name it had.
 ///
+/// Where that folder is gone or in the trash, the file comes into the nearest one above it that is
+/// not, into the root at last. A file that is in the trash with its folder leaves that folder.
 /// A file that is not in the trash stays as it is, so this may be repeated.
 #[utoipa::path(
     post,

@@ -53,7 +53,7 @@ pub async fn fetch(
     query.finish()?;
     let id: FileId = id.parse()?;
     let (store, workspace) = (&state.store, &principal.workspace);
-    let file = store.file(workspace, id).await?;
+    let (file, _) = store.reachable_file(workspace, id).await?;
     let Asked {
         number,
         content,

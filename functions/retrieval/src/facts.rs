@@ -42,7 +42,7 @@ pub async fn show(
     principal.require(Role::Viewer)?;
     query.finish()?;
     let id: FileId = id.parse()?;
-    let file = state.store.file(&principal.workspace, id).await?;
+    let (file, _) = state.store.reachable_file(&principal.workspace, id).await?;
     let tag = etag::of_file(&file);
     let facts = Facts {
         document_date: file.document_date(),

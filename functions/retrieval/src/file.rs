@@ -40,12 +40,11 @@ pub async fn show(
     query.finish()?;
     let id: FileId = id.parse()?;
     let workspace = &principal.workspace;
-    let file = state.store.file(workspace, id).await?;
-    let folder = state.store.path_of(workspace, file.folder).await?;
+    let (file, place) = state.store.reachable_file(workspace, id).await?;
     let tag = etag::of_file(&file);
     Ok(answer::tagged(
         &headers,
         &tag,
-        &FileView::new(file, &folder),
+        &FileView::placed(file, &place),
     )?)
 }

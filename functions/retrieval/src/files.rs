@@ -99,8 +99,8 @@ pub async fn list(
     listing.paths.read(&folders).await?;
     let mut items = Vec::with_capacity(listing.found.len());
     for file in listing.found {
-        let folder = listing.paths.of(file.folder).await?;
-        items.push(FileView::new(file, &folder));
+        let place = listing.paths.of(file.folder).await?;
+        items.push(FileView::placed(file, &place));
     }
     Ok(axum::Json(Page { items, next_cursor }))
 }
@@ -228,8 +228,12 @@ impl Listing<'_> {
                 return Ok(walk.position());
             }
             match walk.next(&mut self.paths).await? {
-                Step::File(file) if self.filter.admits(&file) => self.found.push(*file),
-                Step::File(_) => {}
+                Step::File(file) => {
+                    let place = self.paths.of(file.folder).await?;
+                    if self.filter.admits(&file, &place) {
+                        self.found.push(*file);
+                    }
+                }
                 Step::Rest | Step::End => return Ok(walk.position()),
             }
         }
@@ -246,7 +250,8 @@ impl Listing<'_> {
             && self.filter.state == FileState::Active
             && let Some(files) = self.small_folder(folder).await?
         {
-            self.in_memory(files, from.as_ref())
+            let place = self.paths.of(folder).await?;
+            self.in_memory(files, &place, from.as_ref())
         } else {
             self.in_pages(place, order, from).await?
         };
@@ -268,10 +273,8 @@ impl Listing<'_> {
                 .store
                 .list_files(self.workspace, order, at.as_ref(), INDEX_PAGE)
                 .await?;
-            if let Place::Folder(_, Way::TreeTimes) = place {
-                let folders = page.files.iter().map(|(_, file)| file.folder).collect();
-                self.paths.read(&folders).await?;
-            }
+            let folders = page.files.iter().map(|(_, file)| file.folder).collect();
+            self.paths.read(&folders).await?;
             for (position, file) in page.files {
                 if self.found.len() == self.limit {
                     return Ok(at);
@@ -280,7 +283,8 @@ impl Listing<'_> {
                     return Ok(None);
                 }
                 at = Some(position);
-                if self.filter.admits(&file) && self.is_in(place, file.folder).await? {
+                let at_folder = self.paths.of(file.folder).await?;
+                if self.filter.admits(&file, &at_folder) && self.is_in(place, file.folder).await? {
                     self.found.push(file);
                 }
             }
@@ -318,10 +322,15 @@ impl Listing<'_> {
         self.store.files(self.workspace, &ids).await.map(Some)
     }
 
-    fn in_memory(&mut self, files: Vec<File>, from: Option<&ListPosition>) -> Option<ListPosition> {
+    fn in_memory(
+        &mut self,
+        files: Vec<File>,
+        place: &domain::folder::Place,
+        from: Option<&ListPosition>,
+    ) -> Option<ListPosition> {
         let mut placed: Vec<(ListPosition, File)> = files
             .into_iter()
-            .filter(|file| self.filter.admits(file))
+            .filter(|file| self.filter.admits(file, place))
             .map(|file| (ListPosition::changed(self.workspace, &file), file))
             .filter(|(position, _)| from.is_none_or(|from| position < from))
             .collect();

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use api::request::Query;
 use domain::file::{File, State, Status};
+use domain::folder::Place;
 use domain::tag::Tag;
 use domain::{Error, Result};
 use jiff::Timestamp;
@@ -34,9 +35,10 @@ impl Filter {
         })
     }
 
-    /// Says whether a file is among those asked for.
-    pub(crate) fn admits(&self, file: &File) -> bool {
-        file.state == self.state
+    /// Says whether a file, whose folder is in `place`, is among those asked for.
+    pub(crate) fn admits(&self, file: &File, place: &Place) -> bool {
+        place.reach(file).is_ok()
+            && place.state_of(file) == self.state
             && self.status.is_none_or(|status| file.status == status)
             && self.since.is_none_or(|since| file.updated_at >= since)
             && (self.document_type.is_none() || file.document_type == self.document_type)

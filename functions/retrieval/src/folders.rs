@@ -1,6 +1,7 @@
 //! `GET /v1/folders` and `GET /v1/folders/{id}`.
 
 use api::auth::Caller;
+use api::etag;
 use api::page::{Asked, Page, encode};
 use api::problem::Result;
 use api::request::Query;
@@ -8,34 +9,45 @@ use api::view::folder::FolderView;
 use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use domain::folder::{FolderState, Place, deleted};
 use domain::name::FileName;
 use domain::principal::Role;
-use domain::{FolderId, WorkspaceId};
+use domain::{Error, FolderId, WorkspaceId};
+use serde::{Deserialize, Serialize};
 use store::Store;
 
 use crate::{State, answer};
 
-/// Names read at once.
-const PAGE: i32 = 500;
-/// Pages of names that one request reads at most. Files stand between the folders.
-const MOST_READS: usize = 8;
+/// Where a list of folders goes on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Cursor {
+    /// After this name.
+    #[serde(rename = "n")]
+    Name(FileName),
+    /// After this folder of the trash.
+    #[serde(rename = "t")]
+    Trashed(FolderId),
+}
 
-/// Lists the folders in a folder, by name.
+/// Lists the folders in a folder, by name, or those in the trash.
 ///
-/// A page may hold fewer folders than asked for, or none, and still not be the last: go on until
-/// `next_cursor` is null.
+/// In the trash are the folders that were put there, in the order they were made; those below them
+/// are found by `parent_id`. A page may hold fewer folders than asked for and still not be the last:
+/// go on until `next_cursor` is null.
 #[utoipa::path(
     get,
     path = "/v1/folders",
     tag = "retrieval",
     params(
         ("parent_id" = Option<uuid::Uuid>, Query, description = "The folder they are in; the root by default"),
+        ("state" = Option<String>, Query, description = "trashed: those that were put into the trash, from wherever; active (the default)"),
         ("limit" = Option<usize>, Query, description = "Most folders of a page, 1 to 100; 50 by default"),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
     ),
     responses(
         (status = 200, description = "A page of folders", body = Page<FolderView>),
         (status = 404, description = "No such folder"),
+        (status = 410, description = "The folder was deleted"),
     )
 )]
 pub async fn list(
@@ -44,65 +56,114 @@ pub async fn list(
     mut query: Query,
 ) -> Result<axum::Json<Page<FolderView>>> {
     principal.require(Role::Viewer)?;
-    // The cursor is the last name passed.
-    let asked: Asked<FileName> = Asked::from_query(&mut query)?;
-    let parent: FolderId = query.take_as("parent_id")?.unwrap_or(FolderId::ROOT);
+    let asked: Asked<Cursor> = Asked::from_query(&mut query)?;
+    let parent: Option<FolderId> = query.take_as("parent_id")?;
+    let is_trash = match query.take("state")?.as_deref() {
+        None | Some("active") => false,
+        Some("trashed") => true,
+        Some(_) => return Err(Error::invalid("/state", "state is active or trashed").into()),
+    };
     query.finish()?;
     let (store, workspace) = (&state.store, &principal.workspace);
-    let path = store.path_of(workspace, parent).await?;
-    let (ids, next) = ids_in(store, workspace, parent, asked).await?;
-    let folders = store.folders(workspace, &ids).await?;
-    Ok(axum::Json(Page {
-        items: folders
-            .into_iter()
-            .map(|folder| FolderView::new(folder, &path))
-            .collect(),
-        next_cursor: next.as_ref().map(encode).transpose()?,
-    }))
+    let page = match (is_trash, parent) {
+        (true, Some(_)) => {
+            let detail = "what is in the trash is listed from wherever it was: leave parent_id out";
+            return Err(Error::invalid("/parent_id", detail).into());
+        }
+        (true, None) => in_trash(store, workspace, asked).await?,
+        (false, parent) => {
+            let parent = parent.unwrap_or(FolderId::ROOT);
+            in_folder(store, workspace, parent, asked).await?
+        }
+    };
+    Ok(axum::Json(page))
 }
 
-/// Finds the folders among the names in a folder, and where to go on.
-async fn ids_in(
+async fn in_folder(
     store: &Store,
     workspace: &WorkspaceId,
     parent: FolderId,
-    asked: Asked<FileName>,
-) -> domain::Result<(Vec<FolderId>, Option<FileName>)> {
-    let mut ids = Vec::new();
-    let mut after = asked.cursor;
-    for _ in 0..MOST_READS {
-        let page = store
-            .names_in(workspace, parent, after.as_ref(), PAGE)
-            .await?;
-        for row in page.rows {
-            if let Some(folder) = row.folder {
-                if ids.len() == asked.limit {
-                    return Ok((ids, after));
-                }
-                ids.push(folder);
-            }
-            after = Some(row.name);
-        }
-        if page.next.is_none() {
-            return Ok((ids, None));
-        }
-    }
-    Ok((ids, after))
+    asked: Asked<Cursor>,
+) -> domain::Result<Page<FolderView>> {
+    let after = match asked.cursor {
+        None => None,
+        Some(Cursor::Name(name)) => Some(name),
+        Some(Cursor::Trashed(_)) => return Err(foreign_cursor()),
+    };
+    let place = place_of(store, workspace, parent).await?;
+    let page = store
+        .folders_in(workspace, parent, after.as_ref(), limit(asked.limit))
+        .await?;
+    let last = page.rows.last().filter(|_| page.next.is_some());
+    let next = last.map(|last| Cursor::Name(last.child_name.clone()));
+    let ids: Vec<FolderId> = page.rows.iter().map(|row| row.child).collect();
+    let items = view(store, workspace, &ids, |_| place.clone()).await?;
+    Ok(Page {
+        items,
+        next_cursor: next.as_ref().map(encode).transpose()?,
+    })
 }
 
-/// Shows one folder. The root's id is all zeros.
+async fn in_trash(
+    store: &Store,
+    workspace: &WorkspaceId,
+    asked: Asked<Cursor>,
+) -> domain::Result<Page<FolderView>> {
+    let after = match asked.cursor {
+        None => None,
+        Some(Cursor::Trashed(id)) => Some(id),
+        Some(Cursor::Name(_)) => return Err(foreign_cursor()),
+    };
+    let page = store
+        .trashed_folders(workspace, after, limit(asked.limit))
+        .await?;
+    let ids: Vec<FolderId> = page.rows.iter().map(|row| row.trashed).collect();
+    let next = ids.last().filter(|_| page.next.is_some());
+    let next = next.map(|id| Cursor::Trashed(*id));
+    let folders = store.found_folders(workspace, &ids).await?;
+    let parents = folders.values().map(store::folder::Found::parent);
+    let places = store.places_of(workspace, parents).await?;
+    let above = |parent| places.get(&parent).cloned().unwrap_or_default();
+    let items = view(store, workspace, &ids, above).await?;
+    Ok(Page {
+        items,
+        next_cursor: next.as_ref().map(encode).transpose()?,
+    })
+}
+
+/// Shows folders, in the order asked for. `above` tells the place of their parents.
+async fn view(
+    store: &Store,
+    workspace: &WorkspaceId,
+    ids: &[FolderId],
+    above: impl Fn(FolderId) -> Place,
+) -> domain::Result<Vec<FolderView>> {
+    let mut found = store.found_folders(workspace, ids).await?;
+    let tallies = store.tallies(workspace, ids).await?;
+    let folders = ids.iter().zip(tallies).filter_map(|(id, tally)| {
+        let store::folder::Found::Folder(folder) = found.remove(id)? else {
+            return None;
+        };
+        let place = above(folder.parent).below(&folder);
+        (place.state != FolderState::Erasing).then(|| FolderView::new(folder, &place, tally))
+    });
+    Ok(folders.collect())
+}
+
+/// Shows one folder, also one in the trash. The root's id is all zeros.
 #[utoipa::path(
     get,
     path = "/v1/folders/{id}",
     tag = "retrieval",
     params(
         ("id" = uuid::Uuid, Path, description = "The folder"),
-        ("If-None-Match" = Option<String>, Header, description = "Answers 304 when the folder is still as under this ETag"),
+        ("If-None-Match" = Option<String>, Header, description = "Answers 304 when the folder is still as under this ETag; counters are not part of it"),
     ),
     responses(
-        (status = 200, description = "The folder", body = FolderView, headers(("ETag" = String, description = "Changes with the folder and its path"))),
+        (status = 200, description = "The folder", body = FolderView, headers(("ETag" = String, description = "Changes with the folder, its path and its state"))),
         (status = 304, description = "It has not changed"),
         (status = 404, description = "No such folder"),
+        (status = 410, description = "It was deleted"),
     )
 )]
 pub async fn show(
@@ -116,12 +177,46 @@ pub async fn show(
     query.finish()?;
     let id: FolderId = id.parse()?;
     let (store, workspace) = (&state.store, &principal.workspace);
-    let view = if id == FolderId::ROOT {
-        FolderView::root()
-    } else {
-        let folder = store.folder(workspace, id).await?;
-        let parent = store.path_of(workspace, folder.parent).await?;
-        FolderView::new(folder, &parent)
-    };
-    Ok(answer::hashed(&headers, &view)?)
+    if id == FolderId::ROOT {
+        let tally = store.tally(workspace, id).await?;
+        let view = FolderView::root(tally);
+        return Ok(answer::tagged(&headers, ROOT_TAG, &view)?);
+    }
+    let upwards = store.folder_upwards(workspace, id).await?;
+    let place = Place::of(&upwards);
+    let tally = store.tally(workspace, id).await?;
+    let folder = upwards
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::not_found(domain::Kind::Folder, id))?;
+    let tag = etag::of_folder(&folder, &place);
+    let view = FolderView::new(folder, &place, tally);
+    Ok(answer::tagged(&headers, &tag, &view)?)
+}
+
+/// The tag of the root, which never changes.
+const ROOT_TAG: &str = "\"root\"";
+
+/// Returns where a folder is whose content is asked for.
+async fn place_of(store: &Store, workspace: &WorkspaceId, id: FolderId) -> domain::Result<Place> {
+    if id == FolderId::ROOT {
+        return Ok(Place::root());
+    }
+    let upwards = store.folder_upwards(workspace, id).await?;
+    let place = Place::of(&upwards);
+    match place.state {
+        FolderState::Active | FolderState::Trashed => Ok(place),
+        FolderState::Erasing => Err(deleted(id)),
+    }
+}
+
+fn limit(limit: usize) -> i32 {
+    i32::try_from(limit).unwrap_or(i32::MAX)
+}
+
+fn foreign_cursor() -> Error {
+    Error::invalid(
+        "/cursor",
+        "this cursor was given out for another list: begin without one",
+    )
 }

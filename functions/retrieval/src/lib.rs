@@ -20,6 +20,7 @@ pub mod file;
 pub mod files;
 pub mod folders;
 pub mod health;
+pub mod jobs;
 pub mod manifest;
 pub mod openapi;
 pub mod receipt;
@@ -83,6 +84,8 @@ api::routes! {
     facts::show,
     folders::list,
     folders::show,
+    jobs::list,
+    jobs::show,
     dossiers::list,
     dossier::show,
     dossier::documents,

@@ -1,17 +1,17 @@
-//! The paths of folders, each folder read once per request, and those of a page level by level.
+//! Where folders are, each folder read once per request, and those of a page level by level.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use domain::folder::Folder;
-use domain::name::FolderPath;
-use domain::{Error, FolderId, Result, WorkspaceId};
+use domain::folder::{Folder, Place};
+use domain::{Error, FolderId, Kind, Result, WorkspaceId};
 use store::Store;
+use store::folder::Known;
 
 /// Folders that a request has come across.
 pub(crate) struct Paths<'a> {
     store: &'a Store,
     workspace: &'a WorkspaceId,
-    known: HashMap<FolderId, Folder>,
+    known: Known,
 }
 
 impl<'a> Paths<'a> {
@@ -20,89 +20,40 @@ impl<'a> Paths<'a> {
         Self {
             store,
             workspace,
-            known: HashMap::new(),
+            known: Known::default(),
         }
     }
 
     /// Reads folders and all above them, one level of all of them at a time: the files of a page
     /// may be in as many folders. Those that are not there are left to whoever asks for them.
     pub(crate) async fn read(&mut self, ids: &HashSet<FolderId>) -> Result<()> {
-        for _ in 0..FolderPath::MAX_DEPTH {
-            let unknown: HashSet<FolderId> = ids
-                .iter()
-                .filter_map(|id| self.first_unknown(*id))
-                .collect();
-            if unknown.is_empty() {
-                break;
-            }
-            let unknown: Vec<FolderId> = unknown.into_iter().collect();
-            for folder in self.store.folders(self.workspace, &unknown).await? {
-                self.known.insert(folder.id, folder);
-            }
-        }
-        Ok(())
-    }
-
-    /// The first folder on the way up that was not read yet.
-    fn first_unknown(&self, id: FolderId) -> Option<FolderId> {
-        std::iter::successors(Some(id), |at| {
-            self.known.get(at).map(|folder| folder.parent)
-        })
-        .take(FolderPath::MAX_DEPTH)
-        .find(|at| *at != FolderId::ROOT && !self.known.contains_key(at))
+        self.known.read(self.store, self.workspace, ids).await
     }
 
     /// Returns a folder other than the root.
     ///
     /// # Errors
     /// `NotFound`.
-    pub(crate) async fn folder(&mut self, id: FolderId) -> Result<Folder> {
-        if let Some(folder) = self.known.get(&id) {
-            return Ok(folder.clone());
-        }
-        let folder = self.store.folder(self.workspace, id).await?;
-        self.known.insert(id, folder.clone());
-        Ok(folder)
+    pub(crate) async fn folder(&mut self, id: FolderId) -> Result<&Folder> {
+        self.read(&HashSet::from([id])).await?;
+        self.known
+            .folder(id)
+            .ok_or_else(|| Error::not_found(Kind::Folder, id))
     }
 
-    /// Returns the path of a folder.
-    ///
-    /// # Errors
-    /// `NotFound` when the folder or one above it is not there.
-    pub(crate) async fn of(&mut self, id: FolderId) -> Result<FolderPath> {
-        let mut names = Vec::new();
-        for folder in self.upwards(id).await? {
-            names.push(folder.name);
-        }
-        names.reverse();
-        Ok(FolderPath::of(names))
+    /// Returns where a folder is. Those that are no longer there are stepped over.
+    pub(crate) async fn of(&mut self, id: FolderId) -> Result<Place> {
+        self.read(&HashSet::from([id])).await?;
+        Ok(self.known.place(id))
     }
 
     /// Says whether a folder is `root` or somewhere below it.
-    ///
-    /// # Errors
-    /// `NotFound` when the folder or one above it is not there.
     pub(crate) async fn is_under(&mut self, id: FolderId, root: FolderId) -> Result<bool> {
         if root == FolderId::ROOT {
             return Ok(true);
         }
-        let folders = self.upwards(id).await?;
-        Ok(folders.iter().any(|folder| folder.id == root))
-    }
-
-    /// Returns a folder and those above it, the root left out.
-    async fn upwards(&mut self, id: FolderId) -> Result<Vec<Folder>> {
-        let mut folders = Vec::new();
-        let mut at = id;
-        while at != FolderId::ROOT {
-            if folders.len() == FolderPath::MAX_DEPTH {
-                return Err(Error::corrupt("folders are nested too deep"));
-            }
-            let folder = self.folder(at).await?;
-            at = folder.parent;
-            folders.push(folder);
-        }
-        Ok(folders)
+        self.read(&HashSet::from([id])).await?;
+        Ok(self.known.upwards(id).any(|folder| folder.id == root))
     }
 }
 
@@ -114,6 +65,7 @@ mod tests {
     use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextRef;
     use aws_sdk_dynamodb::config::{ConfigBag, Intercept};
     use aws_sdk_dynamodb::error::BoxError;
+    use domain::name::FolderPath;
     use store::table::Table;
     use testkit::Stack;
 
@@ -167,21 +119,22 @@ mod tests {
         paths.read(&ids.collect()).await.unwrap();
 
         for (id, path) in made {
-            assert_eq!(paths.of(id).await.unwrap(), path);
+            assert_eq!(paths.of(id).await.unwrap().path, path);
         }
         assert_eq!(calls.0.load(Ordering::SeqCst), 3);
     }
 
     #[tokio::test]
-    async fn folder_that_is_not_there_is_found_missing_by_whoever_asks_for_its_path() {
+    async fn folder_that_is_not_there_is_stepped_over() {
         let stack = Stack::start().await;
         let workspace: WorkspaceId = "acme".parse().unwrap();
         let mut paths = Paths::new(&stack.stack.store, &workspace);
         let nowhere = FolderId::new(uuid::Uuid::from_u128(7));
 
-        paths.read(&HashSet::from([nowhere])).await.unwrap();
+        let place = paths.of(nowhere).await.unwrap();
+        let missing = paths.folder(nowhere).await;
 
-        let missing = paths.of(nowhere).await;
+        assert_eq!(place, Place::root());
         assert!(
             matches!(missing, Err(Error::NotFound { .. })),
             "{missing:?}"

@@ -46,7 +46,7 @@ pub async fn fetch(
     query.finish()?;
     let id: FileId = id.parse()?;
     let (store, workspace) = (&state.store, &principal.workspace);
-    let file = store.file(workspace, id).await?;
+    let (file, _) = store.reachable_file(workspace, id).await?;
     check_readable(&file, file.version, &file.content, file.failure.as_ref())?;
     let reading = match file.content.sha256 {
         Some(sha256) => store.content(workspace, sha256).await?,

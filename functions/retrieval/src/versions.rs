@@ -39,7 +39,7 @@ pub async fn list(
     query.finish()?;
     let id: FileId = id.parse()?;
     let workspace = &principal.workspace;
-    let file = state.store.file(workspace, id).await?;
+    let (file, _) = state.store.reachable_file(workspace, id).await?;
     let limit = i32::try_from(asked.limit).unwrap_or(i32::MAX);
     let (versions, more) = state
         .store

@@ -200,10 +200,11 @@ impl<'a> Walk<'a> {
             } => gone_cursor(),
             error => error,
         })?;
-        self.open.push(Open::new(Position {
+        let position = Position {
             folder: folder.parent,
-            after: Some(folder.name),
-        }));
+            after: Some(folder.name.clone()),
+        };
+        self.open.push(Open::new(position));
         Ok(())
     }
 }

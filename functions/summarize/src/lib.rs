@@ -155,7 +155,8 @@ async fn perform(state: &State, item: &WorkItem) -> Result<Progress, Stop> {
         Task::ReadVersion { .. }
         | Task::PlaceFile { .. }
         | Task::FillDossier { .. }
-        | Task::TakeIn { .. } => Err(Stop::Misrouted),
+        | Task::TakeIn { .. }
+        | Task::RunJob { .. } => Err(Stop::Misrouted),
     }
 }
 

@@ -14,10 +14,13 @@ pub(crate) async fn created(
     workspace: &WorkspaceId,
     file: File,
 ) -> Result<Response> {
-    let folder = store.path_of(workspace, file.folder).await?;
+    // Looked up after the commit: what is answered as active was there before its folder went into
+    // the trash, and what is answered at all before its folder was deleted.
+    let place = store.place_of(workspace, file.folder).await?;
+    place.reach(&file)?;
     let tag = etag::header_value(&etag::of_file(&file));
     let location = format!("/v1/files/{}", file.id);
-    let view = FileView::new(file, &folder);
+    let view = FileView::placed(file, &place);
     let headers = [
         (header::ETAG, tag),
         (header::LOCATION, etag::header_value(&location)),

@@ -45,6 +45,7 @@ struct Shared {
     ingest: Notify,
     summarize: Notify,
     access: Notify,
+    jobs: Notify,
 }
 
 /// How often and how soon a message is tried again.
@@ -140,6 +141,7 @@ impl Queue {
                 ingest: Notify::new(),
                 summarize: Notify::new(),
                 access: Notify::new(),
+                jobs: Notify::new(),
             }),
         })
     }
@@ -253,6 +255,7 @@ impl Queue {
             Destination::Ingest => &self.shared.ingest,
             Destination::Summarize => &self.shared.summarize,
             Destination::Access => &self.shared.access,
+            Destination::Jobs => &self.shared.jobs,
         }
     }
 

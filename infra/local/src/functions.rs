@@ -43,6 +43,8 @@ pub struct Functions {
     pub ingest: ingest::State,
     /// For the summarize queue.
     pub summarize: summarize::State,
+    /// For the jobs queue.
+    pub jobs: jobs::State,
     /// For the access queue and the schedule.
     pub cleanup: cleanup::State,
     keys: serde_json::Value,
@@ -94,6 +96,7 @@ impl Functions {
                 store: store.clone(),
                 model: settings.model,
             },
+            jobs: jobs::State::new(store.clone()),
             cleanup: cleanup::State::new(store.clone()),
             keys: published,
             origins: settings.origins,

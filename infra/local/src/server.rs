@@ -179,6 +179,7 @@ impl Server {
 fn run_queues(queue: &Queue, functions: &Functions) -> Vec<Runner> {
     let ingest = functions.ingest.clone();
     let summarize = functions.summarize.clone();
+    let jobs = functions.jobs.clone();
     let access = functions.cleanup.clone();
     // A model may take minutes, so each message is answered for itself.
     let settings = RunnerSettings {
@@ -201,6 +202,10 @@ fn run_queues(queue: &Queue, functions: &Functions) -> Vec<Runner> {
                 async move { Ok::<SqsBatchResponse, String>(summarize::handle(&state, event).await) }
             },
         ),
+        Runner::start(queue.clone(), Destination::Jobs, settings, move |event| {
+            let state = jobs.clone();
+            async move { Ok::<SqsBatchResponse, String>(jobs::handle(&state, event).await) }
+        }),
         Runner::start(queue.clone(), Destination::Access, settings, move |event| {
             let state = access.clone();
             async move { Ok::<SqsBatchResponse, String>(cleanup::access::handle(&state, event).await) }

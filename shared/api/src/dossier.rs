@@ -22,14 +22,22 @@ pub async fn show(store: &Store, workspace: &WorkspaceId, dossier: Dossier) -> R
 }
 
 /// Shows members as documents. Those whose file is gone are left out: nothing of a file is shown
-/// from the instant it expires, and the sweep takes it out of its dossiers.
+/// from the instant it expires or its folder is deleted, and it leaves its dossiers soon after.
 pub async fn documents(
     store: &Store,
     workspace: &WorkspaceId,
     members: Vec<Member>,
 ) -> Result<Vec<DocumentView>> {
     let ids: Vec<FileId> = members.iter().map(|member| member.file).collect();
-    let mut files = store.files(workspace, &ids).await?.into_iter().peekable();
+    let mut files = store.files(workspace, &ids).await?;
+    let places = store
+        .places_of(workspace, files.iter().map(|file| file.folder))
+        .await?;
+    files.retain(|file| {
+        let place = places.get(&file.folder);
+        place.is_none_or(|place| place.reach(file).is_ok())
+    });
+    let mut files = files.into_iter().peekable();
     let documents = members.into_iter().filter_map(|member| {
         let file = files.next_if(|file| file.id == member.file)?;
         Some(DocumentView::new(&member, Some(file)))

@@ -2,12 +2,25 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use domain::file::File;
+use domain::folder::{Folder, Place};
 use domain::upload::Expected;
 use domain::{Error, Kind, Result, Sha256};
 
 /// The tag of a file: its revision, which counters do not change.
 pub fn of_file(file: &File) -> String {
     format!("\"{}\"", file.revision)
+}
+
+/// The tag of a folder: its revision, and where it is, which those above it decide. Counters do not
+/// change it.
+pub fn of_folder(folder: &Folder, place: &Place) -> String {
+    let look = format!(
+        "{}\n{}\n{}",
+        folder.revision,
+        place.state.as_str(),
+        place.path
+    );
+    of_bytes(look.as_bytes())
 }
 
 /// Makes a header of a tag.

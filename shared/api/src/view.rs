@@ -4,5 +4,6 @@ pub mod dossier;
 pub mod failure;
 pub mod file;
 pub mod folder;
+pub mod job;
 pub mod receipt;
 pub mod upload;

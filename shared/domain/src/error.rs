@@ -25,6 +25,8 @@ pub enum Kind {
     Folder,
     /// An invitation to a workspace.
     Invitation,
+    /// A job.
+    Job,
     /// A membership of a workspace.
     Member,
     /// A part of a multipart upload.
@@ -56,6 +58,7 @@ impl Kind {
             Self::File => "file",
             Self::Folder => "folder",
             Self::Invitation => "invitation",
+            Self::Job => "job",
             Self::Member => "member",
             Self::Part => "part",
             Self::Receipt => "receipt",

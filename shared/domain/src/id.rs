@@ -74,6 +74,11 @@ uuid_id!(
     Kind::Dossier
 );
 uuid_id!(
+    /// Names a job.
+    JobId,
+    Kind::Job
+);
+uuid_id!(
     /// Names the public half of an API key.
     KeyId,
     Kind::ApiKey

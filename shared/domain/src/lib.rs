@@ -12,6 +12,7 @@ pub mod file;
 pub mod folder;
 pub mod hashing;
 pub mod id;
+pub mod job;
 pub mod message;
 pub mod name;
 pub mod principal;
@@ -26,5 +27,6 @@ pub mod usage;
 
 pub use error::{Error, Kind, Result, Retry};
 pub use id::{
-    BlobId, DossierId, FileId, FolderId, KeyId, ReceiptId, Sha256, UploadId, WorkId, WorkspaceId,
+    BlobId, DossierId, FileId, FolderId, JobId, KeyId, ReceiptId, Sha256, UploadId, WorkId,
+    WorkspaceId,
 };

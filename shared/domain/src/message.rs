@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::id::{DossierId, FileId, WorkId, WorkspaceId};
+use crate::id::{DossierId, FileId, JobId, WorkId, WorkspaceId};
 
 /// The queues there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,11 +18,13 @@ pub enum Destination {
     Summarize,
     /// Read by the `cleanup` function, which counts downloads.
     Access,
+    /// Read by the `jobs` function.
+    Jobs,
 }
 
 impl Destination {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Ingest, Self::Summarize, Self::Access];
+    pub const ALL: [Self; 4] = [Self::Ingest, Self::Summarize, Self::Access, Self::Jobs];
 
     /// The name of the queue, as in the local runner and in logs.
     pub const fn name(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Destination {
             Self::Ingest => "ingest",
             Self::Summarize => "summarize",
             Self::Access => "access",
+            Self::Jobs => "jobs",
         }
     }
 }
@@ -106,6 +109,11 @@ pub enum Task {
         /// Its path in the workspace's inbox.
         path: String,
     },
+    /// Take a job some steps further.
+    RunJob {
+        /// The job.
+        job: JobId,
+    },
 }
 
 impl Task {
@@ -117,6 +125,7 @@ impl Task {
             | Self::FillDossier { .. }
             | Self::TakeIn { .. } => Destination::Ingest,
             Self::SummarizeVersion { .. } | Self::SummarizeDossier { .. } => Destination::Summarize,
+            Self::RunJob { .. } => Destination::Jobs,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use domain::facts::Facts;
 use domain::file::{Content, File, Origin, State, Status, Version};
+use domain::folder::Tally;
 use domain::name::FileName;
 use domain::upload::{Intent, OnConflict, Upload, UploadState};
 use domain::{Error, FileId, FolderId, Kind, Result, WorkspaceId};
@@ -11,10 +12,11 @@ use jiff::Timestamp;
 use crate::Store;
 use crate::failure::forget_failures;
 use crate::file::{Found, change_file, create_file, create_version};
-use crate::folder::{claim_name, folder_present, renew_name};
+use crate::folder::{claim_name, renew_name};
 use crate::quota::{self, Shard};
 use crate::reference::Sharing;
 use crate::table::{Rejected, Write};
+use crate::tally;
 use crate::upload::{close, read_version};
 use crate::work;
 
@@ -117,9 +119,10 @@ impl Store {
         beside: &[Write],
     ) -> Result<Committed> {
         let mut found = Some(sharing);
-        let folder = self.make_folders(workspace, &upload.intent.folder).await?;
         let mut lost = 0;
         for _ in 0..TRIES {
+            // Each time, because it may have been moved, put into the trash or removed since.
+            let folder = self.make_folders(workspace, &upload.intent.folder).await?;
             let now = self.clock.now();
             let sharing = match found.take() {
                 Some(sharing) => sharing,
@@ -286,12 +289,17 @@ impl Store {
             download_count: 0,
             last_accessed_at: None,
         };
-        let mut writes = vec![
+        let writes = vec![
             claim_name(workspace, folder, &file.name, id, expires_at, now)?,
             create_file(workspace, &file)?,
             create_version(workspace, id, &version_of(&file, upload, now))?,
+            tally::count(
+                workspace,
+                folder,
+                id.uuid(),
+                Tally::file(content.size_bytes),
+            ),
         ];
-        writes.extend(folder_present(workspace, folder));
         Ok(Plan { file, writes })
     }
 }
@@ -335,6 +343,7 @@ fn plan_version(
 ) -> Result<Plan> {
     let intent = &upload.intent;
     let replaced = file.version;
+    let growth = Tally::growth(file.content.size_bytes, content.size_bytes);
     begin_version(&mut file, content);
     if intent.document_type.is_some() {
         file.document_type.clone_from(&intent.document_type);
@@ -355,7 +364,10 @@ fn plan_version(
     ];
     // What was given up of the version before is not to be done any more.
     writes.extend(forget_failures(workspace, file.id, replaced));
-    // One in the trash has no name.
+    // One in the trash has no name, and counts nowhere.
+    if file.state == State::Active {
+        writes.push(tally::count(workspace, file.folder, file.id.uuid(), growth));
+    }
     if given.is_some() && file.state == State::Active {
         writes.push(renew_name(
             workspace,

@@ -31,6 +31,10 @@ const fn queue_setting(destination: Destination) -> (&'static str, &'static str)
             "ACCESS_QUEUE_URL",
             "the queue of downloads that template.yaml creates",
         ),
+        Destination::Jobs => (
+            "JOBS_QUEUE_URL",
+            "the queue of the jobs function that template.yaml creates",
+        ),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use domain::facts::Facts;
 use domain::file::{File, State, Status, Version};
+use domain::folder::Tally;
 use domain::name::FileName;
 use domain::{Error, FileId, FolderId, Result, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
@@ -10,11 +11,12 @@ use crate::Store;
 use crate::file::{
     VersionItem, check_file, check_version, create_file, create_version, readable_version,
 };
-use crate::folder::{claim_name, folder_present};
+use crate::folder::claim_name;
 use crate::idempotency::{self, Repeatable};
 use crate::organize::OnTaken;
 use crate::reference::refer;
 use crate::table::{Rejected, Write, busy};
+use crate::tally;
 use crate::upload::read_version;
 use crate::work;
 
@@ -214,7 +216,12 @@ fn writes_of_copy(
         create_file(workspace, file)?,
         create_version(workspace, file.id, &made)?,
     ];
-    writes.extend(folder_present(workspace, file.folder));
+    writes.push(tally::count(
+        workspace,
+        file.folder,
+        file.id.uuid(),
+        Tally::file(file.content.size_bytes),
+    ));
     let places = Places {
         claim: 0,
         remember: writes.len(),

@@ -6,7 +6,8 @@
 
 use std::collections::HashSet;
 
-use domain::file::File;
+use domain::file::{File, State};
+use domain::folder::Tally;
 use domain::receipt::{Reason, Receipt, RemovedVersion};
 use domain::{BlobId, Error, FileId, Kind, ReceiptId, Result, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
@@ -21,6 +22,7 @@ use crate::quota;
 use crate::receipt::{Removal, keep_receipt};
 use crate::reference::{BlobItem, release};
 use crate::table::{Expression, Rejected, Write, to_row};
+use crate::tally;
 
 /// How long a tombstone answers 410 before the id is as unknown as any other.
 const TOMBSTONE_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -96,18 +98,28 @@ impl Store {
             condition: Some(unchanged(file.revision)),
             row: to_row(Key::file(workspace, file.id), &item)?,
         };
+        if file.state == State::Trashed {
+            // Its name is free already, and it counts nowhere.
+            return self.transact_once(mark).await;
+        }
+        let less = Tally::file(file.content.size_bytes).negated();
+        let leave = tally::count(workspace, file.folder, file.id.uuid(), less);
         let with_name = vec![
             mark.clone(),
             free_name(workspace, file.folder, &file.name, file.id),
+            leave.clone(),
         ];
         match self.table.transact(with_name).await {
             Ok(()) => return Ok(()),
             Err(rejected) if rejected.at(0) => return Ok(()),
-            // The name was free already (trash), or someone took it at the instant of expiry.
+            // Someone took the name at the instant of expiry.
             Err(Rejected::Conditions(_)) => {}
             Err(Rejected::Error(error)) => return Err(error),
         }
-        self.transact_once(mark).await
+        match self.table.transact(vec![mark, leave]).await {
+            Ok(()) | Err(Rejected::Conditions(_)) => Ok(()),
+            Err(Rejected::Error(error)) => Err(error),
+        }
     }
 
     /// Writes down what there is to remove. A marked file gets no more versions, so it is the same

@@ -2,7 +2,7 @@
 
 use domain::file::{Failure, File, Status};
 use domain::message::{Task, Work};
-use domain::{Error, FileId, Kind, Result, WorkId, WorkspaceId};
+use domain::{Error, FileId, JobId, Kind, Result, WorkId, WorkspaceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,23 @@ pub fn file_of(task: &Task) -> Option<FileId> {
         Task::ReadVersion { file, .. }
         | Task::SummarizeVersion { file, .. }
         | Task::PlaceFile { file } => Some(*file),
-        Task::FillDossier { .. } | Task::SummarizeDossier { .. } | Task::TakeIn { .. } => None,
+        Task::FillDossier { .. }
+        | Task::SummarizeDossier { .. }
+        | Task::TakeIn { .. }
+        | Task::RunJob { .. } => None,
+    }
+}
+
+/// The job a task is about, when it is about one.
+const fn job_of(task: &Task) -> Option<JobId> {
+    match task {
+        Task::RunJob { job } => Some(*job),
+        Task::ReadVersion { .. }
+        | Task::SummarizeVersion { .. }
+        | Task::PlaceFile { .. }
+        | Task::FillDossier { .. }
+        | Task::SummarizeDossier { .. }
+        | Task::TakeIn { .. } => None,
     }
 }
 
@@ -44,7 +60,8 @@ const fn version_of(task: &Task) -> Option<u32> {
         Task::PlaceFile { .. }
         | Task::FillDossier { .. }
         | Task::SummarizeDossier { .. }
-        | Task::TakeIn { .. } => None,
+        | Task::TakeIn { .. }
+        | Task::RunJob { .. } => None,
     }
 }
 
@@ -62,7 +79,8 @@ const fn version_read_by(task: &Task) -> Option<u32> {
         | Task::PlaceFile { .. }
         | Task::FillDossier { .. }
         | Task::SummarizeDossier { .. }
-        | Task::TakeIn { .. } => None,
+        | Task::TakeIn { .. }
+        | Task::RunJob { .. } => None,
     }
 }
 
@@ -128,6 +146,9 @@ impl Store {
             }
         } else {
             writes.push(record(work, &failure, now)?);
+            if let Some(job) = job_of(&work.task) {
+                writes.extend(self.fail_job(workspace, job, &failure, now).await?);
+            }
         }
         // A file that cannot be read is in the dossiers of its type and tags all the same, and no
         // longer in those of the version before.
@@ -188,6 +209,9 @@ impl Store {
             if let Some(version) = version_read_by(&work.task) {
                 writes.push(unfail_version(workspace, file.id, version));
             }
+        }
+        if let Some(job) = job_of(&work.task) {
+            writes.extend(self.resume_job(workspace, job, now).await?);
         }
         writes.push(work::ask(&work, now)?);
         self.table

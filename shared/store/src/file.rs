@@ -7,6 +7,7 @@ use domain::facts::Facts;
 use domain::file::{
     Content, Failure, File, Origin, Posting, State, Status, SummaryReason, Version, gone,
 };
+use domain::folder::Place;
 use domain::name::FileName;
 use domain::receipt::Reason;
 use domain::summary::Summary;
@@ -454,6 +455,21 @@ impl Store {
             file.last_accessed_at = counters.last_accessed_at;
         }
         Ok(file)
+    }
+
+    /// Returns a file that can be reached, with its counters, and where its folder is.
+    ///
+    /// # Errors
+    /// As for [`Store::file`]; `Gone` also when its folder is being removed with all it holds.
+    pub async fn reachable_file(
+        &self,
+        workspace: &WorkspaceId,
+        id: FileId,
+    ) -> Result<(File, Place)> {
+        let file = self.file(workspace, id).await?;
+        let place = self.place_of(workspace, file.folder).await?;
+        place.reach(&file)?;
+        Ok((file, place))
     }
 
     /// Returns what is under a file id, expired or not, without counters.

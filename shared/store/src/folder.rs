@@ -1,22 +1,35 @@
 //! Folders and the names in them. A folder's row names its parent; a name's row says who has it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use domain::folder::Folder;
+use domain::folder::{Folder, FolderState, Place, Tally, deleted};
 use domain::name::{FileName, FolderPath};
-use domain::{Error, FileId, FolderId, Kind, Result, WorkspaceId};
-use jiff::Timestamp;
+use domain::{Error, FileId, FolderId, JobId, Kind, Result, WorkspaceId};
+use futures::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
-use crate::keys::{Key, names_partition};
-use crate::table::{Expression, Page, Query, Rejected, Row, Write, absent, present, to_row};
+use crate::keys::{CHILD_FOLDER_PREFIX, Key, TALLY_PREFIX, folder_partition, names_partition};
+use crate::table::{Expression, Page, Query, Row, Write, from_row, to_row};
+use crate::tally;
 
 /// The last number up to which all are looked at in their order: most names have few forms.
 const LAST_IN_ORDER: u32 = 5;
 
 /// How often who has lost a race for a name looks among four times as many, to 1,024 at most.
 const MOST_SPREADING: u32 = 5;
+
+/// How long is known of a folder that was removed what it was in: for as long, what was put into
+/// the trash out of it finds its way to the nearest folder that is there.
+const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(365 * 24);
+
+/// Most folders on the way to the root. More than folders are deep: what is in the trash may be
+/// below folders that were removed and whose own were moved since.
+const MOST_UPWARDS: usize = 16 * FolderPath::MAX_DEPTH;
+
+/// Folders whose counters are read at once.
+const COUNTED_AT_ONCE: usize = 25;
 
 /// Who has a name in a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,12 +47,127 @@ pub struct NameItem {
     pub free_at_us: Option<i64>,
 }
 
+/// The row of a folder that is there.
 #[derive(Debug, Serialize, Deserialize)]
 struct FolderItem {
     folder: FolderId,
     parent: FolderId,
     folder_name: FileName,
     created_at: Timestamp,
+    updated_at: Timestamp,
+    folder_state: FolderState,
+    height: usize,
+    revision: u64,
+    about: Option<JobId>,
+}
+
+/// What remains of a folder: what it was in. Without its name, which is gone with it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct RemovedItem {
+    parent: FolderId,
+    removed_at: Timestamp,
+    about: Option<JobId>,
+    /// When DynamoDB may remove it, in seconds since 1970.
+    forget_at: i64,
+}
+
+/// What is under a folder's id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A folder, which may be in the trash.
+    Folder(Folder),
+    /// One that was removed.
+    Removed {
+        /// The folder it was in.
+        parent: FolderId,
+        /// The job that removed it.
+        job: Option<JobId>,
+    },
+}
+
+impl Found {
+    /// The folder it is in, or was.
+    pub const fn parent(&self) -> FolderId {
+        match self {
+            Self::Folder(folder) => folder.parent,
+            Self::Removed { parent, .. } => *parent,
+        }
+    }
+}
+
+/// A folder in a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildFolder {
+    /// Its name.
+    pub child_name: FileName,
+    /// The folder.
+    pub child: FolderId,
+}
+
+/// Folders that were read, and those above them.
+#[derive(Clone, Debug, Default)]
+pub struct Known(HashMap<FolderId, Option<Found>>);
+
+impl Known {
+    /// Reads folders and all above them, one level of all of them at a time: the files of a page
+    /// may be in as many folders. What was read before is not read again.
+    ///
+    /// # Errors
+    /// Those of reading rows.
+    pub async fn read(
+        &mut self,
+        store: &Store,
+        workspace: &WorkspaceId,
+        ids: &HashSet<FolderId>,
+    ) -> Result<()> {
+        for _ in 0..MOST_UPWARDS {
+            let unknown: HashSet<FolderId> = ids
+                .iter()
+                .filter_map(|id| self.first_unknown(*id))
+                .collect();
+            if unknown.is_empty() {
+                break;
+            }
+            let unknown: Vec<FolderId> = unknown.into_iter().collect();
+            let mut found = store.found_folders(workspace, &unknown).await?;
+            for id in unknown {
+                self.0.insert(id, found.remove(&id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns a folder that was read, if it is there.
+    pub fn folder(&self, id: FolderId) -> Option<&Folder> {
+        match self.0.get(&id) {
+            Some(Some(Found::Folder(folder))) => Some(folder),
+            Some(Some(Found::Removed { .. }) | None) | None => None,
+        }
+    }
+
+    /// Returns a folder that was read and those above it, the root left out, and those that were
+    /// removed or are not known.
+    pub fn upwards(&self, id: FolderId) -> impl Iterator<Item = &Folder> {
+        self.all_upwards(id).filter_map(|id| self.folder(id))
+    }
+
+    /// Where a folder is that was read.
+    pub fn place(&self, id: FolderId) -> Place {
+        Place::of(self.upwards(id))
+    }
+
+    /// The first folder on the way up that was not read yet.
+    fn first_unknown(&self, id: FolderId) -> Option<FolderId> {
+        self.all_upwards(id).find(|id| !self.0.contains_key(id))
+    }
+
+    /// The way up from a folder, as far as it is known, and the first that is not.
+    fn all_upwards(&self, id: FolderId) -> impl Iterator<Item = FolderId> {
+        let above = |at: &FolderId| self.0.get(at)?.as_ref().map(Found::parent);
+        std::iter::successors(Some(id), above)
+            .take(MOST_UPWARDS)
+            .take_while(|at| *at != FolderId::ROOT)
+    }
 }
 
 impl From<FolderItem> for Folder {
@@ -49,8 +177,155 @@ impl From<FolderItem> for Folder {
             parent: item.parent,
             name: item.folder_name,
             created_at: item.created_at,
+            updated_at: item.updated_at,
+            state: item.folder_state,
+            height: item.height,
+            revision: item.revision,
+            job: item.about,
         }
     }
+}
+
+fn read(row: Row) -> Result<Found> {
+    if row.contains_key("removed_at") {
+        let item: RemovedItem = from_row(row)?;
+        return Ok(Found::Removed {
+            parent: item.parent,
+            job: item.about,
+        });
+    }
+    Ok(Found::Folder(from_row::<FolderItem>(row)?.into()))
+}
+
+/// The row of a folder.
+pub(crate) fn folder_row(workspace: &WorkspaceId, folder: &Folder) -> Result<Row> {
+    let item = FolderItem {
+        folder: folder.id,
+        parent: folder.parent,
+        folder_name: folder.name.clone(),
+        created_at: folder.created_at,
+        updated_at: folder.updated_at,
+        folder_state: folder.state,
+        height: folder.height,
+        revision: folder.revision,
+        about: folder.job,
+    };
+    to_row(Key::folder(workspace, folder.id), &item)
+}
+
+/// Writes a changed folder in the place of the one that was read, if nobody else changed it or made
+/// folders deeper below it. The revision grows here and in [`enter_folder`].
+pub(crate) fn change_folder_row(
+    workspace: &WorkspaceId,
+    folder: &mut Folder,
+    now: Timestamp,
+) -> Result<Write> {
+    let condition = Expression::new("revision = :revision AND height = :height")
+        .number(":revision", folder.revision)
+        .number(":height", folder.height);
+    folder.revision += 1;
+    folder.updated_at = now;
+    Ok(Write::Put {
+        condition: Some(condition),
+        row: folder_row(workspace, folder)?,
+    })
+}
+
+/// Comes into a folder on a walk, so that whoever has read it before and is about to move it reads
+/// it again. Holds while it is in the folder that the walk comes from, and not in the trash itself.
+pub(crate) fn enter_folder(
+    workspace: &WorkspaceId,
+    folder: FolderId,
+    parent: FolderId,
+) -> Result<Write> {
+    Ok(Write::Update {
+        condition: Some(
+            Expression::new("parent = :parent AND folder_state = :active")
+                .text(":parent", parent.to_string())
+                .value(":active", &FolderState::Active)?,
+        ),
+        key: Key::folder(workspace, folder),
+        change: Expression::new("ADD revision :one").number(":one", 1),
+    })
+}
+
+/// Leaves of a folder only what it was in. Holds while it is at this revision.
+pub(crate) fn remove_folder_row(
+    workspace: &WorkspaceId,
+    folder: &Folder,
+    job: JobId,
+    now: Timestamp,
+) -> Result<Write> {
+    let item = RemovedItem {
+        parent: folder.parent,
+        removed_at: now,
+        about: Some(job),
+        forget_at: now
+            .checked_add(REMEMBERED_FOR)
+            .unwrap_or(Timestamp::MAX)
+            .as_second(),
+    };
+    Ok(Write::Put {
+        condition: Some(
+            Expression::new("revision = :revision").number(":revision", folder.revision),
+        ),
+        row: to_row(Key::folder(workspace, folder.id), &item)?,
+    })
+}
+
+/// Gives a name to a folder, where nothing has it or what had it has expired.
+pub(crate) fn claim_folder_name(
+    workspace: &WorkspaceId,
+    folder: &Folder,
+    now: Timestamp,
+) -> Result<Write> {
+    let item = NameItem {
+        name: folder.name.clone(),
+        file: None,
+        folder: Some(folder.id),
+        free_at_us: None,
+    };
+    Ok(Write::Put {
+        condition: Some(is_free(now)),
+        row: to_row(Key::name(workspace, folder.parent, &folder.name), &item)?,
+    })
+}
+
+/// Frees the name of a folder. Holds while it is the folder's.
+pub(crate) fn free_folder_name(workspace: &WorkspaceId, folder: &Folder) -> Write {
+    Write::Delete {
+        condition: Some(
+            Expression::new("folder_id = :folder").text(":folder", folder.id.to_string()),
+        ),
+        key: Key::name(workspace, folder.parent, &folder.name),
+    }
+}
+
+/// Lists a folder among those in its parent.
+pub(crate) fn list_child(workspace: &WorkspaceId, folder: &Folder) -> Result<Write> {
+    let item = ChildFolder {
+        child_name: folder.name.clone(),
+        child: folder.id,
+    };
+    let key = Key::child_folder(workspace, folder.parent, &folder.name);
+    Ok(Write::Put {
+        condition: None,
+        row: to_row(key, &item)?,
+    })
+}
+
+/// Lists a folder no more among those in its parent.
+pub(crate) fn unlist_child(workspace: &WorkspaceId, folder: &Folder) -> Write {
+    Write::Delete {
+        condition: None,
+        key: Key::child_folder(workspace, folder.parent, &folder.name),
+    }
+}
+
+/// Holds where a name has nobody, or one whose time is up.
+fn is_free(now: Timestamp) -> Expression {
+    Expression::new("attribute_not_exists(pk) OR free_at_us <= :now")
+        .number(":now", now.as_microsecond())
 }
 
 /// Gives a name to a file, where nothing has it or what had it has expired.
@@ -69,10 +344,7 @@ pub(crate) fn claim_name(
         free_at_us: expires_at.map(Timestamp::as_microsecond),
     };
     Ok(Write::Put {
-        condition: Some(
-            Expression::new("attribute_not_exists(pk) OR free_at_us <= :now")
-                .number(":now", now.as_microsecond()),
-        ),
+        condition: Some(is_free(now)),
         row: to_row(Key::name(workspace, folder, name), &item)?,
     })
 }
@@ -115,14 +387,6 @@ fn is_of(file: FileId) -> Expression {
     Expression::new("file_id = :file").text(":file", file.to_string())
 }
 
-/// Holds while the folder is there; the root always is.
-pub(crate) fn folder_present(workspace: &WorkspaceId, folder: FolderId) -> Option<Write> {
-    (folder != FolderId::ROOT).then(|| Write::Check {
-        condition: present(),
-        key: Key::folder(workspace, folder),
-    })
-}
-
 impl Store {
     /// Returns who has a name in a folder; nobody once it is free.
     pub async fn name(
@@ -136,44 +400,140 @@ impl Store {
         Ok(item.filter(|item| item.free_at_us.is_none_or(|at| at > now)))
     }
 
-    /// Returns those of the folders that are there, in the order asked for.
-    pub async fn folders(&self, workspace: &WorkspaceId, ids: &[FolderId]) -> Result<Vec<Folder>> {
-        let keys = ids.iter().map(|id| Key::folder(workspace, *id)).collect();
-        let items: Vec<FolderItem> = self.table.get_many(keys).await?;
-        let mut found: HashMap<FolderId, Folder> = items
-            .into_iter()
-            .map(|item| (item.folder, Folder::from(item)))
-            .collect();
-        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
-    }
-
-    /// Returns a folder.
-    ///
-    /// # Errors
-    /// `NotFound`, also for the root, which has no row.
-    pub async fn folder(&self, workspace: &WorkspaceId, id: FolderId) -> Result<Folder> {
-        let item: Option<FolderItem> = self.table.get(Key::folder(workspace, id)).await?;
-        item.map(Folder::from)
-            .ok_or_else(|| Error::not_found(Kind::Folder, id))
-    }
-
-    /// Returns the path of a folder from the root.
-    ///
-    /// # Errors
-    /// `NotFound` when the folder or one above it is not there.
-    pub async fn path_of(&self, workspace: &WorkspaceId, id: FolderId) -> Result<FolderPath> {
-        let mut names = Vec::new();
-        let mut at = id;
-        while at != FolderId::ROOT {
-            if names.len() == FolderPath::MAX_DEPTH {
-                return Err(Error::corrupt("folders are nested too deep"));
-            }
-            let folder = self.folder(workspace, at).await?;
-            names.push(folder.name);
-            at = folder.parent;
+    /// Returns what is under the ids of folders; nothing under those that never were or are
+    /// forgotten.
+    pub async fn found_folders(
+        &self,
+        workspace: &WorkspaceId,
+        ids: &[FolderId],
+    ) -> Result<HashMap<FolderId, Found>> {
+        #[derive(Deserialize)]
+        struct Keyed {
+            pk: String,
         }
-        names.reverse();
-        Ok(FolderPath::of(names))
+        let ids_by_key: HashMap<String, FolderId> = ids
+            .iter()
+            .map(|id| (folder_partition(workspace, *id), *id))
+            .collect();
+        let keys = ids.iter().map(|id| Key::folder(workspace, *id)).collect();
+        let mut found = HashMap::new();
+        for row in self.table.get_rows(keys).await? {
+            let Keyed { pk } = from_row(row.clone())?;
+            if let Some(id) = ids_by_key.get(&pk) {
+                found.insert(*id, read(row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns what is under the id of a folder.
+    pub(crate) async fn found_folder(
+        &self,
+        workspace: &WorkspaceId,
+        id: FolderId,
+    ) -> Result<Option<Found>> {
+        let row = self.table.get_row(Key::folder(workspace, id)).await?;
+        row.map(read).transpose()
+    }
+
+    /// Returns a folder, also one in the trash.
+    ///
+    /// # Errors
+    /// `NotFound`, also for the root, which has no row; `Gone` when it was removed.
+    pub async fn folder(&self, workspace: &WorkspaceId, id: FolderId) -> Result<Folder> {
+        match self.found_folder(workspace, id).await? {
+            Some(Found::Folder(folder)) => Ok(folder),
+            Some(Found::Removed { .. }) => Err(deleted(id)),
+            None => Err(Error::not_found(Kind::Folder, id)),
+        }
+    }
+
+    /// Returns what is directly in a folder, counted.
+    pub async fn tally(&self, workspace: &WorkspaceId, id: FolderId) -> Result<Tally> {
+        let tallies = self.tallies(workspace, &[id]).await?;
+        Ok(tallies.into_iter().next().unwrap_or_default())
+    }
+
+    /// Returns what is directly in each of some folders, counted, in the order asked for.
+    pub async fn tallies(&self, workspace: &WorkspaceId, ids: &[FolderId]) -> Result<Vec<Tally>> {
+        let mut tallies = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(COUNTED_AT_ONCE) {
+            let counted = ids.iter().map(|id| async {
+                let partition = folder_partition(workspace, *id);
+                let query = Query::prefix(partition, TALLY_PREFIX);
+                tally::sum(self.table.query_rows(query).await?.rows)
+            });
+            tallies.extend(try_join_all(counted).await?);
+        }
+        Ok(tallies)
+    }
+
+    /// Returns a folder and those above it, the nearest first and the root left out. Of those that
+    /// were removed only what they were in is known: they are stepped over.
+    pub async fn upwards(&self, workspace: &WorkspaceId, id: FolderId) -> Result<Vec<Folder>> {
+        let mut folders = Vec::new();
+        let mut at = id;
+        for _ in 0..MOST_UPWARDS {
+            if at == FolderId::ROOT {
+                return Ok(folders);
+            }
+            let Some(found) = self.found_folder(workspace, at).await? else {
+                return Ok(folders);
+            };
+            at = found.parent();
+            if let Found::Folder(folder) = found {
+                folders.push(folder);
+            }
+        }
+        Err(Error::corrupt("folders are nested too deep"))
+    }
+
+    /// Returns where a folder is, and what became of it with regard to those above it.
+    pub async fn place_of(&self, workspace: &WorkspaceId, id: FolderId) -> Result<Place> {
+        Ok(Place::of(&self.upwards(workspace, id).await?))
+    }
+
+    /// Returns where some folders are, reading those above them level by level.
+    pub async fn places_of(
+        &self,
+        workspace: &WorkspaceId,
+        ids: impl IntoIterator<Item = FolderId>,
+    ) -> Result<HashMap<FolderId, Place>> {
+        let ids: HashSet<FolderId> = ids.into_iter().collect();
+        let mut known = Known::default();
+        known.read(self, workspace, &ids).await?;
+        Ok(ids.into_iter().map(|id| (id, known.place(id))).collect())
+    }
+
+    /// Returns the path of a folder from the root, for what is in it.
+    ///
+    /// # Errors
+    /// `Gone` when the folder is being removed with all it holds.
+    pub async fn path_of(&self, workspace: &WorkspaceId, id: FolderId) -> Result<FolderPath> {
+        let place = self.place_of(workspace, id).await?;
+        if place.state == FolderState::Erasing {
+            return Err(deleted(id));
+        }
+        Ok(place.path)
+    }
+
+    /// Returns the folders in a folder, by name, from after `after`.
+    pub async fn folders_in(
+        &self,
+        workspace: &WorkspaceId,
+        parent: FolderId,
+        after: Option<&FileName>,
+        limit: i32,
+    ) -> Result<Page<ChildFolder>> {
+        let start: Option<Row> =
+            after.map(|name| Key::child_folder(workspace, parent, name).attributes());
+        self.table
+            .query(Query {
+                limit,
+                start,
+                ..Query::prefix(folder_partition(workspace, parent), CHILD_FOLDER_PREFIX)
+            })
+            .await
     }
 
     /// Returns the folder at a path.
@@ -189,57 +549,6 @@ impl Store {
                 .ok_or_else(|| Error::not_found(Kind::Folder, path))?;
         }
         Ok(at)
-    }
-
-    /// Returns the folder at a path, and makes what is missing of it.
-    ///
-    /// # Errors
-    /// `Conflict` when a file has the name of a folder of the path.
-    pub async fn make_folders(
-        &self,
-        workspace: &WorkspaceId,
-        path: &FolderPath,
-    ) -> Result<FolderId> {
-        let mut at = FolderId::ROOT;
-        for name in path.segments() {
-            at = self.make_folder(workspace, at, name).await?;
-        }
-        Ok(at)
-    }
-
-    /// Returns the folder of a name in another folder, and makes it when it is missing.
-    ///
-    /// # Errors
-    /// `Conflict` when a file has the name.
-    pub async fn make_folder(
-        &self,
-        workspace: &WorkspaceId,
-        parent: FolderId,
-        name: &FileName,
-    ) -> Result<FolderId> {
-        // Twice, because someone else may make it between the look and the write.
-        for _ in 0..2 {
-            if let Some(item) = self.name(workspace, parent, name).await? {
-                return item.folder.ok_or_else(|| Error::Conflict {
-                    code: "not_a_folder",
-                    detail: format!("{name} is a file, not a folder"),
-                });
-            }
-            let now = self.clock.now();
-            let id = FolderId::new(self.ids.sortable(now));
-            match self
-                .table
-                .transact(new_folder(workspace, id, parent, name, now)?)
-                .await
-            {
-                Ok(()) => return Ok(id),
-                Err(Rejected::Conditions(_)) => {}
-                Err(Rejected::Error(error)) => return Err(error),
-            }
-        }
-        Err(crate::table::busy(
-            "the folder is being changed by someone else",
-        ))
     }
 
     /// Returns a name, or one of its numbered forms, that nothing has: the next number as a rule.
@@ -344,43 +653,6 @@ impl Store {
             })
             .await
     }
-}
-
-/// The writes that make a folder: its name, itself, and the check that its parent is there.
-fn new_folder(
-    workspace: &WorkspaceId,
-    id: FolderId,
-    parent: FolderId,
-    name: &FileName,
-    now: Timestamp,
-) -> Result<Vec<Write>> {
-    let claim = NameItem {
-        name: name.clone(),
-        file: None,
-        folder: Some(id),
-        free_at_us: None,
-    };
-    let item = FolderItem {
-        folder: id,
-        parent,
-        folder_name: name.clone(),
-        created_at: now,
-    };
-    let mut writes = vec![
-        Write::Put {
-            condition: Some(
-                Expression::new("attribute_not_exists(pk) OR free_at_us <= :now")
-                    .number(":now", now.as_microsecond()),
-            ),
-            row: to_row(Key::name(workspace, parent, name), &claim)?,
-        },
-        Write::Put {
-            condition: Some(absent()),
-            row: to_row(Key::folder(workspace, id), &item)?,
-        },
-    ];
-    writes.extend(folder_present(workspace, parent));
-    Ok(writes)
 }
 
 fn used_up(name: &FileName) -> Error {

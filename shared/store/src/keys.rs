@@ -9,6 +9,10 @@
 //! | download | `W#{workspace}#F#{file}` | `L#{access}` | whether a download was counted |
 //! | name | `W#{workspace}#N#{folder}` | the name | who has a name; a folder's content by name |
 //! | folder | `W#{workspace}#D#{folder}` | `A` | by id |
+//! | counters of a folder | `W#{workspace}#D#{folder}` | `C#{shard}` | what is directly in it, with the folder, in one query |
+//! | folder in a folder | `W#{workspace}#D#{folder}` | `F#{name}` | the folders in a folder by name |
+//! | trashed folder | `W#{workspace}#T` | `{folder}` | the folders in the trash |
+//! | job | `W#{workspace}#J#{job}` | `A` | by id |
 //! | upload | `W#{workspace}#U#{upload}` | `A` | by id |
 //! | state of a tus upload | `W#{workspace}#U#{upload}` | `T` | with the upload, in one query |
 //! | blob | `W#{workspace}#B#{blob}` | `A` | what an object in S3 belongs to |
@@ -45,6 +49,7 @@
 //! | `created` | `W#{workspace}#F#{shard}` | `{file}`, which begins with the time | the files of a workspace in the order they were made |
 //! | `list` | `W#{workspace}#F#{shard}` | `{updated_at}#{file}` | the files of a workspace in the order they were changed |
 //! | `list` | `W#{workspace}#S` | the signature | the dossiers of a workspace |
+//! | `list` | `W#{workspace}#J` | `{job}`, which begins with the time | the jobs of a workspace |
 //! | `due` | `{kind}#{shard}` | `{time}#{id}` | what the sweep must look at, over all workspaces |
 //!
 //! Indexes may lag; what is found in one is read again from the table.
@@ -57,7 +62,8 @@ use domain::name::FileName;
 use domain::summary::SummaryKey;
 use domain::tag::Tag;
 use domain::{
-    BlobId, DossierId, FileId, FolderId, KeyId, ReceiptId, Sha256, UploadId, WorkId, WorkspaceId,
+    BlobId, DossierId, FileId, FolderId, JobId, KeyId, ReceiptId, Sha256, UploadId, WorkId,
+    WorkspaceId,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -69,6 +75,10 @@ pub const LIST_SHARDS: u8 = 16;
 
 /// Number of parts over which due rows are spread.
 pub const DUE_SHARDS: u8 = 4;
+
+/// Number of parts over which the counters of a folder are spread, so that many writers of one
+/// folder do not meet on one row.
+pub const TALLY_SHARDS: u8 = 8;
 
 /// The primary key of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -125,7 +135,33 @@ impl Key {
 
     /// A folder.
     pub fn folder(workspace: &WorkspaceId, folder: FolderId) -> Self {
-        Self::new(format!("W#{workspace}#D#{folder}"), SELF)
+        Self::new(folder_partition(workspace, folder), SELF)
+    }
+
+    /// One part of the counters of a folder.
+    pub fn tally(workspace: &WorkspaceId, folder: FolderId, shard: u8) -> Self {
+        Self::new(
+            folder_partition(workspace, folder),
+            format!("{TALLY_PREFIX}{shard}"),
+        )
+    }
+
+    /// A folder in a folder.
+    pub fn child_folder(workspace: &WorkspaceId, parent: FolderId, name: &FileName) -> Self {
+        Self::new(
+            folder_partition(workspace, parent),
+            format!("{CHILD_FOLDER_PREFIX}{name}"),
+        )
+    }
+
+    /// A folder in the trash.
+    pub fn trashed_folder(workspace: &WorkspaceId, folder: FolderId) -> Self {
+        Self::new(trash_partition(workspace), folder.to_string())
+    }
+
+    /// A job.
+    pub fn job(workspace: &WorkspaceId, job: JobId) -> Self {
+        Self::new(format!("W#{workspace}#J#{job}"), SELF)
     }
 
     /// An upload.
@@ -326,6 +362,10 @@ pub const POSTED_DOSSIER_PREFIX: &str = "S#";
 pub const RECEIPT_KEY_PREFIX: &str = "K#";
 /// Begins the sort keys of what was used on days.
 pub const USAGE_OF_DAY_PREFIX: &str = "D#";
+/// Begins the sort keys of the counters of a folder.
+pub const TALLY_PREFIX: &str = "C#";
+/// Begins the sort keys of the folders in a folder.
+pub const CHILD_FOLDER_PREFIX: &str = "F#";
 /// Begins the sort keys of summaries.
 pub const SUMMARY_PREFIX: &str = "S#";
 
@@ -342,6 +382,16 @@ pub fn upload_partition(workspace: &WorkspaceId, upload: UploadId) -> String {
 /// The partition of the names in a folder.
 pub fn names_partition(workspace: &WorkspaceId, folder: FolderId) -> String {
     format!("W#{workspace}#N#{folder}")
+}
+
+/// The partition of a folder: itself, its counters and the folders in it.
+pub fn folder_partition(workspace: &WorkspaceId, folder: FolderId) -> String {
+    format!("W#{workspace}#D#{folder}")
+}
+
+/// The partition of the folders in the trash.
+pub fn trash_partition(workspace: &WorkspaceId) -> String {
+    format!("W#{workspace}#T")
 }
 
 /// The partition of what is known of some bytes.
@@ -428,6 +478,16 @@ pub fn listed_files(workspace: &WorkspaceId, shard: u8) -> String {
 /// The partition of a workspace's dossiers in the `list` index.
 pub fn listed_dossiers(workspace: &WorkspaceId) -> String {
     format!("W#{workspace}#S")
+}
+
+/// The partition of a workspace's jobs in the `list` index.
+pub fn listed_jobs(workspace: &WorkspaceId) -> String {
+    format!("W#{workspace}#J")
+}
+
+/// The part of a folder's counters in which a file or folder in it counts: always the same.
+pub fn tally_shard(child: uuid::Uuid) -> u8 {
+    shard_of(child, TALLY_SHARDS)
 }
 
 /// A file in the `created` index, where it keeps its place.

@@ -117,17 +117,59 @@ impl Store {
         item: &WorkItem,
         id: FileId,
     ) -> Result<()> {
-        let Some(mut file) = self.file_if_living(workspace, id).await? else {
-            return self.finish(item).await;
-        };
-        self.post_file(workspace, &mut file).await?;
-        self.join_dossiers(workspace, &file).await?;
-        self.go_on(workspace, item, file).await
+        match self.place_living(workspace, id).await? {
+            Some(file) => self.go_on(workspace, item, file).await,
+            None => self.finish(item).await,
+        }
     }
 
-    /// Brings the postings of a file up to date with its type, tags and state.
-    async fn post_file(&self, workspace: &WorkspaceId, file: &mut File) -> Result<()> {
-        let to = file.posting();
+    /// Posts a file anew and puts it into the dossiers it belongs to, because what became of a
+    /// folder above it has changed. One that was not read yet is placed once it is. False when it is
+    /// not there.
+    pub(crate) async fn place_again(&self, workspace: &WorkspaceId, id: FileId) -> Result<bool> {
+        let Some(file) = self.file_if_living(workspace, id).await? else {
+            return Ok(false);
+        };
+        let is_read = !matches!(file.status, Status::Pending | Status::Scanning);
+        let is_sorted = file.posted.is_some() || file.posting().is_some();
+        if is_sorted && (is_read || file.posted.is_some()) {
+            return Ok(self.place_living(workspace, id).await?.is_some());
+        }
+        Ok(true)
+    }
+
+    /// Brings postings and memberships of a file up to date with what it is and where it is. None
+    /// when it is not there.
+    ///
+    /// The folders above it can go into the trash or come out of it meanwhile, without a change of
+    /// the file. So where it is is looked at again when all is written: whoever comes last has seen
+    /// what it was last.
+    async fn place_living(&self, workspace: &WorkspaceId, id: FileId) -> Result<Option<File>> {
+        for _ in 0..TRIES {
+            let Some(mut file) = self.file_if_living(workspace, id).await? else {
+                return Ok(None);
+            };
+            let is_active = self.place_of(workspace, file.folder).await?.is_active();
+            let posting = file.posting().filter(|_| is_active);
+            self.post_file(workspace, &mut file, posting.clone())
+                .await?;
+            self.join_dossiers(workspace, &file, posting.as_ref())
+                .await?;
+            let place = self.place_of(workspace, file.folder).await?;
+            if file.posting().is_none() || place.is_active() == is_active {
+                return Ok(Some(file));
+            }
+        }
+        Err(busy("the folders above the file are being changed"))
+    }
+
+    /// Brings the postings of a file up to date with its type, tags, state and place.
+    async fn post_file(
+        &self,
+        workspace: &WorkspaceId,
+        file: &mut File,
+        to: Option<Posting>,
+    ) -> Result<()> {
         if file.posted == to {
             return Ok(());
         }
@@ -141,8 +183,13 @@ impl Store {
     }
 
     /// Puts a file into the dossiers it belongs to and takes it out of the others.
-    async fn join_dossiers(&self, workspace: &WorkspaceId, file: &File) -> Result<()> {
-        let wanted = self.dossiers_of(workspace, file).await?;
+    async fn join_dossiers(
+        &self,
+        workspace: &WorkspaceId,
+        file: &File,
+        posting: Option<&Posting>,
+    ) -> Result<()> {
+        let wanted = self.dossiers_of(workspace, posting).await?;
         for membership in self.memberships(workspace, file.id).await? {
             if !wanted.contains(&membership.dossier) {
                 self.leave_dossier(workspace, file.id, membership.dossier, Some(file))
@@ -156,8 +203,12 @@ impl Store {
     }
 
     /// Finds the dossiers a file belongs to, and makes the ones it calls for.
-    async fn dossiers_of(&self, workspace: &WorkspaceId, file: &File) -> Result<Vec<DossierId>> {
-        let Some(posting) = file.posting() else {
+    async fn dossiers_of(
+        &self,
+        workspace: &WorkspaceId,
+        posting: Option<&Posting>,
+    ) -> Result<Vec<DossierId>> {
+        let Some(posting) = posting else {
             return Ok(Vec::new());
         };
         for signature in called_for(Some(&posting.document_type), &posting.tags) {
@@ -166,7 +217,7 @@ impl Store {
             }
         }
         let mut dossiers = Vec::new();
-        for tag in posting_tags(&posting) {
+        for tag in posting_tags(posting) {
             let partition = posting_partition(workspace, &posting.document_type, tag);
             let posted: Vec<PostedDossier> = self
                 .table

@@ -4,6 +4,7 @@
 //! each name has one file and each file in a folder has its name.
 
 use domain::file::{File, State, Status};
+use domain::folder::{Place, Tally};
 use domain::message::Work;
 use domain::name::FileName;
 use domain::tag::{Tag, Tags};
@@ -14,9 +15,11 @@ use jiff::civil::Date;
 use crate::Store;
 use crate::failure::forget_failures;
 use crate::file::{change_file, unfail_version};
-use crate::folder::{claim_name, folder_present, free_name, renew_name};
+use crate::folder::{claim_name, free_name, renew_name};
 use crate::membership::place_work;
 use crate::table::{Rejected, Write, busy};
+use crate::tally;
+use crate::trash::nearest_active;
 use crate::upload::read_version;
 use crate::work;
 
@@ -110,7 +113,7 @@ impl Store {
         still: impl Fn(&File) -> Result<()>,
     ) -> Result<File> {
         for _ in 0..TRIES {
-            let before = self.file(workspace, id).await?;
+            let (before, _) = self.reachable_file(workspace, id).await?;
             still(&before)?;
             let mut file = before.clone();
             apply(change, &mut file);
@@ -136,9 +139,9 @@ impl Store {
         still: impl Fn(&File) -> Result<()>,
     ) -> Result<File> {
         for _ in 0..TRIES {
-            let mut file = self.file(workspace, id).await?;
+            let (mut file, place) = self.reachable_file(workspace, id).await?;
             still(&file)?;
-            if file.state == State::Trashed {
+            if file.state == State::Trashed || !place.is_active() {
                 return Ok(file);
             }
             file.state = State::Trashed;
@@ -146,6 +149,7 @@ impl Store {
             let writes = vec![
                 change_file(workspace, &mut file, now)?,
                 free_name(workspace, file.folder, &file.name, file.id),
+                uncount(workspace, &file),
             ];
             // What is posted nowhere is in no dossier.
             let work = file.posted.is_some().then(|| place_work(workspace, id));
@@ -157,8 +161,9 @@ impl Store {
         Err(busy("the file is being changed"))
     }
 
-    /// Takes a file out of the trash: it has its name again, and dossiers find it. One that is not
-    /// in the trash stays as it is.
+    /// Takes a file out of the trash: it has its name again, in the folder it was in, and dossiers
+    /// find it. Where that folder is gone or in the trash, it comes into the nearest one above that
+    /// is not, into the root at last. One that is not in the trash stays as it is.
     ///
     /// # Errors
     /// Those of `still`; `Conflict` when the name is taken; `NotFound` and `Gone` as for
@@ -173,11 +178,19 @@ impl Store {
         let mut found: Option<FileName> = None;
         let mut lost = 0;
         for _ in 0..TRIES {
-            let mut file = self.file(workspace, id).await?;
-            still(&file)?;
-            if file.state == State::Active {
-                return Ok(file);
+            let before = self.file(workspace, id).await?;
+            still(&before)?;
+            let upwards = self.upwards(workspace, before.folder).await?;
+            let place = Place::of(&upwards);
+            place.reach(&before)?;
+            if before.state == State::Active && place.is_active() {
+                return Ok(before);
             }
+            let mut file = before.clone();
+            file.state = State::Active;
+            file.folder = nearest_active(&upwards)
+                .first()
+                .map_or(FolderId::ROOT, |folder| folder.id);
             if on_taken == OnTaken::Rename {
                 // A try can also have failed because the file itself was changed.
                 if let Some(name) = &found {
@@ -189,13 +202,17 @@ impl Store {
                     .await?;
                 found = Some(file.name.clone());
             }
-            file.state = State::Active;
             let now = self.clock.now();
             let mut writes = vec![
                 change_file(workspace, &mut file, now)?,
                 claim(workspace, &file, now)?,
+                count(workspace, &file),
             ];
-            writes.extend(folder_present(workspace, file.folder));
+            if before.state == State::Active {
+                // It leaves a folder that is in the trash.
+                writes.push(free_name(workspace, before.folder, &before.name, id));
+                writes.push(uncount(workspace, &before));
+            }
             let work = has_been_read(&file).then(|| place_work(workspace, id));
             // When a free name is looked for and lost to another, the next one is looked for.
             let claim = (on_taken == OnTaken::Fail).then_some(1);
@@ -219,7 +236,7 @@ impl Store {
         still: impl Fn(&File) -> Result<()>,
     ) -> Result<File> {
         for _ in 0..TRIES {
-            let mut file = self.file(workspace, id).await?;
+            let (mut file, _) = self.reachable_file(workspace, id).await?;
             still(&file)?;
             if file.status != Status::Failed {
                 return Err(Error::Conflict {
@@ -266,12 +283,16 @@ impl Store {
                 file.expires_at,
             )?);
         }
-        if file.folder != before.folder {
-            writes.extend(folder_present(workspace, file.folder));
+        if file.state == State::Active && file.folder != before.folder {
+            writes.push(uncount(workspace, before));
+            writes.push(count(workspace, &file));
         }
         let sorted_anew = file.document_type != before.document_type
             || file.tags != before.tags
-            || file.given_date != before.given_date;
+            || file.given_date != before.given_date
+            // A folder above the one or the other may go into the trash just now: placing the file
+            // finds out.
+            || (file.folder != before.folder && (file.posted.is_some() || file.posting().is_some()));
         // What has not been read yet is placed once it has, under the type and tags it then has.
         let work = (sorted_anew && has_been_read(&file)).then(|| place_work(workspace, file.id));
         plan(file, writes, claimed, work, now)
@@ -316,6 +337,18 @@ fn plan(
         claim,
         work,
     })
+}
+
+/// Counts a file in its folder.
+fn count(workspace: &WorkspaceId, file: &File) -> Write {
+    let tally = Tally::file(file.content.size_bytes);
+    tally::count(workspace, file.folder, file.id.uuid(), tally)
+}
+
+/// Counts a file no more in its folder.
+fn uncount(workspace: &WorkspaceId, file: &File) -> Write {
+    let tally = Tally::file(file.content.size_bytes).negated();
+    tally::count(workspace, file.folder, file.id.uuid(), tally)
 }
 
 fn claim(workspace: &WorkspaceId, file: &File, now: Timestamp) -> Result<Write> {

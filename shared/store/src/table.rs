@@ -65,6 +65,13 @@ impl Expression {
         self
     }
 
+    /// Holds only where `text` does, too.
+    #[must_use]
+    pub fn and(mut self, text: &str) -> Self {
+        self.text = format!("({}) AND {text}", self.text);
+        self
+    }
+
     /// Gives a text value to a placeholder such as `:state`.
     #[must_use]
     pub fn text(mut self, placeholder: &str, value: impl Into<String>) -> Self {

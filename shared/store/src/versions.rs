@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use domain::file::{File, Version};
+use domain::file::{File, State, Version};
+use domain::folder::Tally;
 use domain::receipt::{Reason, Receipt, RemovedVersion};
 use domain::{BlobId, Error, FileId, Kind, ReceiptId, Result, Sha256, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
@@ -23,6 +24,7 @@ use crate::quota;
 use crate::receipt::{Removal, keep_page, keep_receipt};
 use crate::reference::{BlobItem, refer, release};
 use crate::table::{Query, Rejected, busy};
+use crate::tally;
 use crate::upload::read_version;
 use crate::work;
 
@@ -85,6 +87,7 @@ impl Store {
             }
             let now = self.clock.now();
             let replaced = file.version;
+            let growth = Tally::growth(file.content.size_bytes, item.content.size_bytes);
             begin_version(&mut file, &item.content);
             let version = Version {
                 number: file.version,
@@ -103,6 +106,10 @@ impl Store {
             ];
             // What was given up of the version before is not to be done any more.
             writes.extend(forget_failures(workspace, id, replaced));
+            // What is in the trash counts nowhere.
+            if file.state == State::Active {
+                writes.push(tally::count(workspace, file.folder, id.uuid(), growth));
+            }
             if let Some(repeatable) = repeatable {
                 writes.push(idempotency::remember(workspace, repeatable, id, now)?);
             }

@@ -112,6 +112,12 @@ impl Sheaf {
         }
     }
 
+    /// Stops the runner and starts it again over the same folder, with changed options.
+    pub async fn restart_with(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        change(&mut self.options);
+        self.restart().await
+    }
+
     /// Returns a client with a role in a workspace.
     pub fn client(&self, workspace: &str, role: Role) -> Client {
         let token = self

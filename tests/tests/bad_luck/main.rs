@@ -11,6 +11,7 @@
 )]
 
 mod crash;
+mod folders;
 mod inbox;
 mod lost;
 mod messages;

@@ -23,8 +23,13 @@ async fn folder_is_made_once_with_those_above_it() {
 
     assert_eq!(again.json(), made.json());
     assert_eq!(below["path"], "/a/b/c");
-    let shown = client.get(made.header("location")).await.expect(200).json();
-    assert_eq!(shown, made.json());
+    let shown = client.get(made.header("location")).await.expect(200);
+    assert_eq!(shown.header("etag"), made.header("etag"));
+    let mut shown = shown.json();
+    assert_eq!(shown["folder_count"].take(), 1);
+    let mut made = made.json();
+    made["folder_count"].take();
+    assert_eq!(shown, made);
 }
 
 #[tokio::test]

@@ -10,12 +10,14 @@ mod change;
 mod copy;
 mod delete;
 mod dossiers;
+mod folder_trash;
 mod folders;
 mod invitations;
 mod members;
 mod retry;
 mod revoked;
 mod trash;
+mod tree;
 mod versions;
 
 use serde_json::{Value, json};

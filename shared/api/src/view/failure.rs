@@ -14,7 +14,7 @@ pub struct WorkView {
     /// Its id.
     id: Uuid,
     /// What is to be done: `read_version`, `summarize_version`, `place_file`, `fill_dossier`,
-    /// `summarize_dossier` or `take_in`.
+    /// `summarize_dossier`, `take_in` or `run_job`.
     #[schema(example = "summarize_version")]
     task: &'static str,
     /// The file it is about.
@@ -30,6 +30,9 @@ pub struct WorkView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "bills/May.pdf")]
     inbox_path: Option<String>,
+    /// The job it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<Uuid>,
 }
 
 /// A piece of work that was given up after its tries.
@@ -61,6 +64,7 @@ impl From<Work> for WorkView {
             version: None,
             dossier_id: None,
             inbox_path: None,
+            job_id: None,
         };
         match work.task {
             Task::ReadVersion { file, version } => Self {
@@ -93,6 +97,11 @@ impl From<Work> for WorkView {
             Task::TakeIn { path } => Self {
                 task: "take_in",
                 inbox_path: Some(path),
+                ..about
+            },
+            Task::RunJob { job } => Self {
+                task: "run_job",
+                job_id: Some(job.uuid()),
                 ..about
             },
         }

@@ -2,6 +2,7 @@
 
 use domain::facts::Facts;
 use domain::file::{File, Origin, State, SummaryReason, Version};
+use domain::folder::Place;
 use domain::name::FolderPath;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -117,6 +118,15 @@ impl From<domain::file::Failure> for FailureView {
 }
 
 impl FileView {
+    /// Shows a file whose folder is in `place`: in a folder of the trash it is in the trash.
+    pub fn placed(file: File, place: &Place) -> Self {
+        let state = place.state_of(&file);
+        Self {
+            state: self::state(state),
+            ..Self::new(file, &place.path)
+        }
+    }
+
     /// Shows a file in the folder at `folder`.
     pub fn new(file: File, folder: &FolderPath) -> Self {
         Self {

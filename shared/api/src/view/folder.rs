@@ -1,8 +1,7 @@
 //! Folders on the wire.
 
 use domain::FolderId;
-use domain::folder::Folder;
-use domain::name::FolderPath;
+use domain::folder::{Folder, Place, Tally};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -22,31 +21,53 @@ pub struct FolderView {
     /// Its path from the root.
     #[schema(example = "/bills/2024")]
     path: String,
+    /// active or trashed. What is in a folder of the trash is in the trash.
+    #[schema(example = "active")]
+    state: &'static str,
+    /// How many files are directly in it.
+    file_count: u64,
+    /// How many folders are directly in it.
+    folder_count: u64,
+    /// Bytes of the current versions of the files that are directly in it.
+    size_bytes: u64,
     /// When it was made; null for the root, which always was.
     #[schema(value_type = Option<String>, format = DateTime)]
     created_at: Option<Timestamp>,
+    /// When its name, its place or its state last changed; null for the root.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    updated_at: Option<Timestamp>,
 }
 
 impl FolderView {
-    /// Shows a folder in the one at `parent`.
-    pub fn new(folder: Folder, parent: &FolderPath) -> Self {
+    /// Shows a folder, which is at `place`, with what is directly in it.
+    pub fn new(folder: Folder, place: &Place, tally: Tally) -> Self {
         Self {
             id: folder.id.uuid(),
-            path: parent.join(&folder.name),
+            path: place.path.to_string(),
             name: folder.name.into(),
             parent_id: Some(folder.parent.uuid()),
+            state: place.state.as_str(),
             created_at: Some(folder.created_at),
+            updated_at: Some(folder.updated_at),
+            ..Self::root(tally)
         }
     }
 
     /// Shows the root.
-    pub fn root() -> Self {
+    pub fn root(tally: Tally) -> Self {
+        let place = Place::root();
+        let count = |number: i64| u64::try_from(number).unwrap_or_default();
         Self {
             id: FolderId::ROOT.uuid(),
             name: String::new(),
             parent_id: None,
-            path: FolderPath::root().to_string(),
+            path: place.path.to_string(),
+            state: place.state.as_str(),
+            file_count: count(tally.files),
+            folder_count: count(tally.folders),
+            size_bytes: count(tally.bytes),
             created_at: None,
+            updated_at: None,
         }
     }
 }

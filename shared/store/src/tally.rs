@@ -1,0 +1,89 @@
+//! What is directly in a folder, counted: its files, the bytes of their current versions, its folders.
+//!
+//! Spread over shards, so that no row is written by all who write into one folder. A file or folder
+//! counts in the same shard for as long as it is there, so each shard is right by itself and never
+//! below zero. The counters change in the very transaction that changes what they count.
+
+use domain::folder::Tally;
+use domain::{FolderId, WorkspaceId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::keys::{self, Key, TALLY_SHARDS};
+use crate::table::{Expression, Row, Write, present, to_row};
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct TallyItem {
+    #[serde(default)]
+    file_count: i64,
+    #[serde(default)]
+    folder_count: i64,
+    #[serde(default)]
+    size_bytes: i64,
+}
+
+impl From<TallyItem> for Tally {
+    fn from(item: TallyItem) -> Self {
+        Self {
+            files: item.file_count,
+            folders: item.folder_count,
+            bytes: item.size_bytes,
+        }
+    }
+}
+
+/// Counts what a child adds to a folder. Holds while the folder is there: its counters come and go
+/// with it. Those of the root, which always is, are made when they are first needed.
+pub(crate) fn count(workspace: &WorkspaceId, folder: FolderId, child: Uuid, by: Tally) -> Write {
+    Write::Update {
+        condition: (folder != FolderId::ROOT).then(present),
+        key: Key::tally(workspace, folder, keys::tally_shard(child)),
+        change: Expression::new("ADD file_count :files, folder_count :folders, size_bytes :bytes")
+            .number(":files", by.files)
+            .number(":folders", by.folders)
+            .number(":bytes", by.bytes),
+    }
+}
+
+/// Writes the counters of a new folder.
+pub(crate) fn open(workspace: &WorkspaceId, folder: FolderId) -> domain::Result<Vec<Write>> {
+    (0..TALLY_SHARDS)
+        .map(|shard| {
+            let key = Key::tally(workspace, folder, shard);
+            Ok(Write::create(to_row(key, &TallyItem::default())?))
+        })
+        .collect()
+}
+
+/// Removes the counters of a folder. Holds only when nothing is in it.
+pub(crate) fn close(workspace: &WorkspaceId, folder: FolderId) -> Vec<Write> {
+    (0..TALLY_SHARDS)
+        .map(|shard| Write::Delete {
+            condition: Some(
+                Expression::new("file_count = :zero AND folder_count = :zero").number(":zero", 0),
+            ),
+            key: Key::tally(workspace, folder, shard),
+        })
+        .collect()
+}
+
+/// How many folders each part of the counters counts, as they stand in rows.
+pub(crate) fn folders_by_shard(rows: Vec<Row>) -> domain::Result<Vec<(Key, i64)>> {
+    rows.into_iter()
+        .map(|row| {
+            let key: Key = crate::table::from_row(row.clone())?;
+            let item: TallyItem = crate::table::from_row(row)?;
+            Ok((key, item.folder_count))
+        })
+        .collect()
+}
+
+/// Adds counters up, as they stand in rows.
+pub(crate) fn sum(rows: Vec<Row>) -> domain::Result<Tally> {
+    let mut sum = Tally::default();
+    for row in rows {
+        let item: TallyItem = crate::table::from_row(row)?;
+        sum = sum.and(item.into());
+    }
+    Ok(sum)
+}
