@@ -178,6 +178,38 @@ def test_file_deleted_for_good_leaves_a_receipt_and_no_bytes(api: Api, stack: De
         assert s3.list_objects_v2(**under)["KeyCount"] == 0, prefix
 
 
+def test_folder_deleted_for_good_takes_its_files_along_and_their_receipts_check(api: Api, stack: Deployed):
+    s3 = client("s3", stack.endpoint)
+    files = [api.upload(f"{n}.txt", BILL + bytes(n), folder="/old/below") for n in range(3)]
+    for file in files:
+        finished(api, file["id"])
+    [folder] = api.call("GET", "/v1/folders", 200).json()["items"]
+
+    job = api.call("DELETE", f"/v1/folders/{folder['id']}?permanent=true", 202).json()["job"]
+
+    over = lambda: (shown := api.call("GET", f"/v1/jobs/{job['id']}", 200).json())["state"] != "running" and shown
+    assert until(over, 90, "the folder is deleted")["state"] == "done"
+    for file in files:
+        api.call("GET", f"/v1/files/{file['id']}", 410)
+    receipts = api.call("GET", "/v1/receipts", 200).json()["items"]
+    assert {receipt["file_id"] for receipt in receipts} == {file["id"] for file in files}
+    for receipt in receipts:
+        assert api.call("POST", f"/v1/receipts/{receipt['id']}/verify", 200).json()["verified"]
+    for prefix in ("blobs", "text"):
+        under = dict(Bucket=stack.outputs["BucketName"], Prefix=f"{prefix}/{api.workspace}/")
+        assert s3.list_objects_v2(**under)["KeyCount"] == 0, prefix
+
+
+def test_old_version_that_is_removed_leaves_a_receipt(api: Api):
+    first = api.upload("again.txt", BILL)
+    api.upload("again.txt", BILL + b"more", on_conflict="version")
+
+    receipt = api.call("DELETE", f"/v1/files/{first['id']}/versions/1", 200).json()
+
+    assert api.call("POST", f"/v1/receipts/{receipt['id']}/verify", 200).json()["verified"]
+    assert [version["number"] for version in api.call("GET", f"/v1/files/{first['id']}/versions", 200).json()["items"]] == [2]
+
+
 def test_text_and_lists_are_read_back(api: Api):
     file = api.upload("letter.txt", BILL, folder="/letters")
     finished(api, file["id"])

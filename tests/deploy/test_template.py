@@ -286,6 +286,10 @@ def test_bucket_lets_go_of_what_is_deleted(template):
     assert "VersioningConfiguration" not in template["Resources"]["Bucket"]["Properties"]
 
 
+# Who erases signs receipts.
+ERASING = ("organize", "jobs", "cleanup")
+
+
 def test_bucket_is_closed_and_encrypted(template):
     properties = template["Resources"]["Bucket"]["Properties"]
     assert all(properties["PublicAccessBlockConfiguration"].values())
@@ -299,13 +303,13 @@ def test_bucket_is_closed_and_encrypted(template):
     assert {text(resource) for resource in statement["Resource"]} == {"${Bucket.Arn}", "${Bucket.Arn}/*"}
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": False}}
     assert (keys["Effect"], keys["Principal"], text(keys["Resource"])) == ("Deny", "*", "${Bucket.Arn}/keys/*")
-    erasing = {logical(function).replace("Function", "Role") for function in ("organize", "cleanup")}
+    erasing = {logical(function).replace("Function", "Role") for function in ERASING}
     assert {referred(arn) for arn in keys["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]} == erasing
 
 
 def test_keys_are_for_those_who_erase(template):
     with_keys = {function for function in ALL_FUNCTIONS if "objects keys/" in source.permissions(function)}
-    assert with_keys == {"organize", "cleanup"}
+    assert with_keys == set(ERASING)
 
 
 def test_browsers_may_only_come_from_the_allowed_origins(template):

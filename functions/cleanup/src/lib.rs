@@ -10,7 +10,7 @@
 //! - objects blobs/: get, delete, abort
 //! - objects keys/: get, put
 //! - objects presigned/: get, delete, abort
-//! - objects receipts/: put
+//! - objects receipts/: get, put
 //! - objects staged/: delete
 //! - objects text/: delete
 //! - bucket: list, list-multiparts

@@ -233,9 +233,10 @@ async fn a_walk_over_objects_goes_on_where_the_last_run_stopped() {
     };
 
     // The first page is that of the functions' blobs, the second that of the clients', the third
-    // that of the texts.
+    // that of what is staged, the fourth that of the texts.
     assert_eq!(sweep::run(&state).await.orphans_removed, 0);
     assert_eq!(sweep::run(&state).await.orphans_removed, 1);
+    assert_eq!(sweep::run(&state).await.orphans_removed, 0);
     assert_eq!(sweep::run(&state).await.orphans_removed, 0);
     assert_eq!(store.reconciled_to().await.unwrap(), None);
 }

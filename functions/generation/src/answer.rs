@@ -39,7 +39,7 @@ pub(crate) async fn again(
     file: FileId,
     version: u32,
 ) -> Result<Response> {
-    let mut file = store.file(workspace, file).await?;
+    let (mut file, _) = store.reachable_file(workspace, file).await?;
     if file.version != version {
         file.content = store.version(workspace, file.id, version).await?.content;
         file.version = version;
@@ -53,6 +53,8 @@ pub(crate) async fn created(
     workspace: &WorkspaceId,
     file: File,
 ) -> Result<Response> {
+    // After the commit: what is answered was there before its folder was deleted.
+    store.place_of(workspace, file.folder).await?.reach(&file)?;
     let location = format!("/v1/files/{}", file.id);
     let view = GenerationView {
         download_url: download_url(store, workspace, &file).await?,

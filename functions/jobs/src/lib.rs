@@ -7,7 +7,9 @@
 //! # Permissions
 //! - table: read, write
 //! - objects blobs/: delete
+//! - objects keys/: get, put
 //! - objects presigned/: delete
+//! - objects receipts/: get, put
 //! - objects text/: delete
 //! - queue ingest: send
 //! - queue summarize: send

@@ -19,15 +19,21 @@ pub(crate) async fn file(
     status: StatusCode,
     file: File,
 ) -> Result<Response> {
-    let tag = etag::header_value(&etag::of_file(&file));
-    let view = view(store, workspace, file).await?;
+    let (tag, view) = placed(store, workspace, file).await?;
     Ok((status, [(header::ETAG, tag)], axum::Json(view)).into_response())
 }
 
-/// Looks up the path of a file and shows it.
-pub(crate) async fn view(store: &Store, workspace: &WorkspaceId, file: File) -> Result<FileView> {
+/// Looks up where a file is and shows it there, with its entity tag.
+pub(crate) async fn placed(
+    store: &Store,
+    workspace: &WorkspaceId,
+    file: File,
+) -> Result<(HeaderValue, FileView)> {
+    // After the change: what is answered was there before its folder was deleted.
     let place = store.place_of(workspace, file.folder).await?;
-    Ok(FileView::placed(file, &place))
+    place.reach(&file)?;
+    let tag = etag::header_value(&etag::of_file_at(&file, &place));
+    Ok((tag, FileView::placed(file, &place)))
 }
 
 /// Shows a folder with its entity tag.

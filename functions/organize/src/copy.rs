@@ -1,7 +1,6 @@
 //! `POST /v1/files/{id}/copy`: a new file with the same bytes.
 
 use api::auth::Caller;
-use api::etag;
 use api::finish::to_the_end;
 use api::idempotency;
 use api::problem::Result;
@@ -147,8 +146,7 @@ async fn carry_out(
     let location = format!("/v1/files/{}", file.id);
     let location = HeaderValue::from_str(&location)
         .map_err(|error| Error::corrupt(format!("an id is no header: {error}")))?;
-    let tag = etag::header_value(&etag::of_file(&file));
-    let view = answer::view(&store, &workspace, file).await?;
+    let (tag, view) = answer::placed(&store, &workspace, file).await?;
     let headers = [(header::ETAG, tag), (header::LOCATION, location)];
     Ok((StatusCode::CREATED, headers, axum::Json(view)).into_response())
 }

@@ -1,7 +1,6 @@
 //! `DELETE /v1/files/{id}`: to the trash, or for good.
 
 use api::auth::Caller;
-use api::etag;
 use api::problem::Result;
 use api::request::Query;
 use api::view::file::FileView;
@@ -78,8 +77,7 @@ async fn trash(
 ) -> domain::Result<Response> {
     let still = |file: &_| answer::check_if_match(&headers, file);
     let file = store.trash_file(&workspace, id, still).await?;
-    let tag = etag::header_value(&etag::of_file(&file));
-    let view = answer::view(&store, &workspace, file).await?;
+    let (tag, view) = answer::placed(&store, &workspace, file).await?;
     let deleted = Deleted::Trashed(Box::new(view));
     Ok(([(header::ETAG, tag)], axum::Json(deleted)).into_response())
 }

@@ -5,7 +5,7 @@
 //! - objects blobs/: delete
 //! - objects keys/: get, put
 //! - objects presigned/: delete
-//! - objects receipts/: put
+//! - objects receipts/: get, put, delete
 //! - objects text/: delete
 //! - queue ingest: send
 //! - queue summarize: send

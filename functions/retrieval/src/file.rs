@@ -41,7 +41,7 @@ pub async fn show(
     let id: FileId = id.parse()?;
     let workspace = &principal.workspace;
     let (file, place) = state.store.reachable_file(workspace, id).await?;
-    let tag = etag::of_file(&file);
+    let tag = etag::of_file_at(&file, &place);
     Ok(answer::tagged(
         &headers,
         &tag,

@@ -18,7 +18,7 @@ pub(crate) async fn created(
     // the trash, and what is answered at all before its folder was deleted.
     let place = store.place_of(workspace, file.folder).await?;
     place.reach(&file)?;
-    let tag = etag::header_value(&etag::of_file(&file));
+    let tag = etag::header_value(&etag::of_file_at(&file, &place));
     let location = format!("/v1/files/{}", file.id);
     let view = FileView::placed(file, &place);
     let headers = [

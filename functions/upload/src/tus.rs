@@ -78,14 +78,20 @@ pub async fn speak(request: Request, next: Next) -> Response {
     response
 }
 
-/// Turns an error into a problem as tus has it: what another request holds is locked.
+/// Turns an error into a problem as tus has it: what another request holds is locked, and 409 is for
+/// offsets: clients ask for theirs and send again.
 fn problem(error: Error) -> Problem {
-    let is_busy = matches!(error, Error::Busy { .. });
+    let status = match &error {
+        Error::Busy { .. } => Some(StatusCode::LOCKED),
+        Error::Conflict {
+            code: "name_taken", ..
+        } => Some(StatusCode::UNPROCESSABLE_ENTITY),
+        _ => None,
+    };
     let problem = Problem::from(error);
-    if is_busy {
-        problem.under(StatusCode::LOCKED)
-    } else {
-        problem
+    match status {
+        Some(status) => problem.under(status),
+        None => problem,
     }
 }
 

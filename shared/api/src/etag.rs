@@ -11,6 +11,22 @@ pub fn of_file(file: &File) -> String {
     format!("\"{}\"", file.revision)
 }
 
+/// The tag of a file as it is shown where it is, which the folders above it decide. It begins with the
+/// revision, by which the file is changed.
+pub fn of_file_at(file: &File, place: &Place) -> String {
+    let look = format!("{}\n{}", place.state.as_str(), place.path);
+    let hash = Sha256::of(look.as_bytes()).to_string();
+    format!("\"{}-{}\"", file.revision, &hash[..16])
+}
+
+/// The part of a tag that says what may be changed: that of where it is says nothing of it.
+fn revision_of(tag: &str) -> String {
+    match tag.split_once('-') {
+        Some((revision, _)) => format!("{revision}\""),
+        None => tag.to_owned(),
+    }
+}
+
 /// The tag of a folder: its revision, and where it is, which those above it decide. Counters do not
 /// change it.
 pub fn of_folder(folder: &Folder, place: &Place) -> String {
@@ -58,7 +74,8 @@ pub fn check_if_match(headers: &HeaderMap, kind: Kind, tag: &str) -> Result<()> 
         return Ok(());
     };
     let given = given.to_str().unwrap_or_default();
-    let matches = given == "*" || given.split(',').any(|candidate| candidate.trim() == tag);
+    let is_same = |candidate: &str| revision_of(candidate.trim()) == tag;
+    let matches = given == "*" || given.split(',').any(is_same);
     if matches {
         Ok(())
     } else {
@@ -75,8 +92,8 @@ pub fn expected(headers: &HeaderMap) -> Option<Expected> {
         return Some(Expected::Any);
     }
     let revisions = given.split(',').filter_map(|candidate| {
-        let candidate = candidate.trim().strip_prefix('"')?;
-        candidate.strip_suffix('"')?.parse().ok()
+        let candidate = revision_of(candidate.trim());
+        candidate.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
     });
     Some(Expected::Revisions(revisions.collect()))
 }

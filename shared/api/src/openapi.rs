@@ -66,6 +66,8 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
             ("put", &mut item.put),
             ("patch", &mut item.patch),
             ("delete", &mut item.delete),
+            ("head", &mut item.head),
+            ("options", &mut item.options),
         ];
         for (method, operation) in operations {
             if let Some(operation) = operation {

@@ -46,17 +46,18 @@ impl std::str::FromStr for Origins {
 /// Puts what every function needs around its routes.
 pub fn around(router: Router, origins: &Origins) -> Router {
     let router = router.fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND) });
-    let routes = router.clone();
+    let plain = router.clone();
     router
         .layer(cors(origins))
         .layer(middleware::from_fn(move |request: Request, next: Next| {
-            let routes = routes.clone();
+            let plain = plain.clone();
             async move {
                 if is_preflight(&request) || request.method() != Method::OPTIONS {
                     return next.run(request).await;
                 }
-                // The layer of CORS takes every OPTIONS for a preflight, and tus has one of its own.
-                let Ok(response) = routes.oneshot(request).await;
+                // The layer of CORS takes every OPTIONS for a preflight, and tus has one of its own, which
+                // its clients in browsers do not ask.
+                let Ok(response) = plain.oneshot(request).await;
                 response
             }
         }))

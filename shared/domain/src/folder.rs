@@ -62,7 +62,8 @@ impl FolderState {
 pub struct Place {
     /// From the root. Folders that are no longer there are left out.
     pub path: FolderPath,
-    /// The worst of its own state and of those above it.
+    /// Its own state, or where that is active that of the nearest above it that is not: what was put
+    /// into the trash by itself has left the folder it was in.
     pub state: FolderState,
 }
 
@@ -80,7 +81,9 @@ impl Place {
         let (mut names, mut state) = (Vec::new(), FolderState::Active);
         for folder in upwards {
             names.push(folder.name.clone());
-            state = state.max(folder.state);
+            if state == FolderState::Active {
+                state = folder.state;
+            }
         }
         names.reverse();
         Self {
@@ -96,7 +99,10 @@ impl Place {
         names.push(folder.name.clone());
         Self {
             path: FolderPath::of(names),
-            state: self.state.max(folder.state),
+            state: match folder.state {
+                FolderState::Active => self.state,
+                FolderState::Trashed | FolderState::Erasing => folder.state,
+            },
         }
     }
 

@@ -59,9 +59,11 @@ impl Amount {
         }
     }
 
-    /// Says whether it is enough for another.
+    /// Says whether it is enough for another. What is not wanted need not be there: less than nothing
+    /// is left of a limit that was lowered below what is used.
     pub const fn covers(self, other: Self) -> bool {
-        self.bytes >= other.bytes && self.files >= other.files
+        (other.bytes == 0 || self.bytes >= other.bytes)
+            && (other.files == 0 || self.files >= other.files)
     }
 
     /// Says whether it is nothing.

@@ -23,6 +23,9 @@ pub const MAX_BYTES: u64 = PLANNED_PARTS * LARGEST_PART_BYTES;
 /// How many of the parts are of the usual size where nobody knows how many there will be.
 const USUAL_PARTS: u32 = 4_000;
 
+/// Largest upload while nobody knows how many bytes there will be: 93.75 GiB.
+pub const MAX_GROWING_BYTES: u64 = 4_000 * (USUAL_PART_BYTES + LARGEST_PART_BYTES);
+
 /// Returns the size at which what has come becomes part `number`, from 1, of an upload of `length`
 /// bytes.
 pub fn part_bytes(length: Option<u64>, number: u32) -> u64 {
@@ -147,6 +150,8 @@ mod tests {
             let parts = length.div_ceil(part_bytes(Some(length), 1));
             assert!(parts <= PLANNED_PARTS, "{length}: {parts}");
         }
+        let growing = (1..=8_000).map(|number| part_bytes(None, number));
+        assert_eq!(growing.sum::<u64>(), MAX_GROWING_BYTES);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use domain::facts::Facts;
 use domain::file::{File, State, Status, Version};
-use domain::folder::Tally;
+use domain::folder::{FolderState, Tally};
 use domain::name::FileName;
 use domain::{Error, FileId, FolderId, Result, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
@@ -70,11 +70,13 @@ impl Store {
         }
         let mut lost = 0;
         for _ in 0..TRIES {
-            let source = self.file(workspace, id).await?;
+            let (source, place) = self.reachable_file(workspace, id).await?;
             still(&source)?;
-            if source.state == State::Trashed {
+            if source.state == State::Trashed || place.state != FolderState::Active {
                 return Err(in_the_trash());
             }
+            let target = copy.folder.unwrap_or(source.folder);
+            self.check_takes(workspace, target).await?;
             let number = copy.version.unwrap_or(source.version);
             let version = self.version_to_copy(workspace, &source, number).await?;
             let name = self.name_of_copy(workspace, &source, copy, lost).await?;

@@ -318,8 +318,9 @@ impl Store {
         kept.updated_at = now;
         kept.job_progress.add(0, vec![reason]);
         let mut failed = kept.ended(State::Failed, now);
-        // Where it is taken up again when someone asks for that.
+        // Where it is taken up again when someone asks for that, whenever that is.
         failed.place = place;
+        failed.forget_at = None;
         failed.write(workspace).map(Some)
     }
 

@@ -290,9 +290,9 @@ impl Store {
         let sorted_anew = file.document_type != before.document_type
             || file.tags != before.tags
             || file.given_date != before.given_date
-            // A folder above the one or the other may go into the trash just now: placing the file
-            // finds out.
-            || (file.folder != before.folder && (file.posted.is_some() || file.posting().is_some()));
+            // A folder above the one or the other may go into the trash just now, or come out of it, and
+            // the job that places its files goes by their names: placing the file finds out.
+            || (moved && (file.posted.is_some() || file.posting().is_some()));
         // What has not been read yet is placed once it has, under the type and tags it then has.
         let work = (sorted_anew && has_been_read(&file)).then(|| place_work(workspace, file.id));
         plan(file, writes, claimed, work, now)

@@ -217,9 +217,14 @@ pub(crate) fn give_back(workspace: &WorkspaceId, shard: &Shard, bytes: u64, file
     }
 }
 
-/// Holds where there is at least this.
+/// Holds where there is at least this; what is not wanted need not be there.
 fn has(amount: Amount) -> Expression {
-    Expression::new("available_bytes >= :bytes AND available_files >= :files")
+    let text = match (amount.bytes, amount.files) {
+        (0, _) => "available_files >= :files AND :bytes = :bytes",
+        (_, 0) => "available_bytes >= :bytes AND :files = :files",
+        _ => "available_bytes >= :bytes AND available_files >= :files",
+    };
+    Expression::new(text)
         .number(":bytes", amount.bytes)
         .number(":files", amount.files)
 }

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 
 use domain::upload::{Upload, UploadState};
-use domain::{Result, Sha256, WorkspaceId};
+use domain::{Error, Result, Sha256, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -149,6 +149,14 @@ pub struct Difference {
     pub is_mended: bool,
 }
 
+/// What stands, unless others move it all the time.
+fn unless_busy<T>(standing: Result<Option<T>>) -> Result<Option<T>> {
+    match standing {
+        Err(Error::Busy { .. }) => Ok(None),
+        standing => standing,
+    }
+}
+
 impl Store {
     /// Returns the recount that goes with a walk that has come to `last`; a new one at its beginning.
     /// None when they are not in step, as after a crash: the next walk begins anew.
@@ -172,7 +180,8 @@ impl Store {
             turn,
         };
         for workspace in self.workspaces_in_turn(&mut recount).await? {
-            if let Some(standing) = self.settled_standing(&workspace).await? {
+            // One that is never at rest is not counted, and holds up nobody.
+            if let Some(standing) = unless_busy(self.settled_standing(&workspace).await)? {
                 let count = Count {
                     stood: Stood::of(&standing),
                     bytes: 0,
@@ -264,7 +273,7 @@ impl Store {
     }
 
     async fn compare(&self, workspace: &WorkspaceId, count: &Count) -> Result<Option<Difference>> {
-        let Some(standing) = self.settled_standing(workspace).await? else {
+        let Some(standing) = unless_busy(self.settled_standing(workspace).await)? else {
             return Ok(None);
         };
         if Stood::of(&standing) != count.stood {

@@ -167,14 +167,15 @@ impl Store {
                 if let Some(above) = walk.open.last_mut() {
                     above.removed = true;
                 }
+            } else if failed_before || !doing.failed.is_empty() {
+                // What could not be removed stays, with the folders it is in; what is beside it goes.
+                walk.open.pop();
             } else if std::mem::take(&mut open.removed) {
                 // Something came in behind the walk, before the folder was unreachable to all.
                 open.after = None;
-            } else if failed_before || !doing.failed.is_empty() {
-                return Ok(doing.step(Next::End));
             } else if walk.waits == MOST_WAITS {
                 doing.failed.push(not_empty());
-                return Ok(doing.step(Next::End));
+                walk.open.pop();
             } else {
                 open.after = None;
                 walk.waits += 1;

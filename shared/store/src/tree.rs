@@ -7,7 +7,7 @@
 //! as a folder above has noted enough, all above that have. What is noted may be more than there is:
 //! when a move is refused for it, it is looked up (see `height.rs`).
 
-use domain::folder::{Folder, FolderState, Tally, deleted};
+use domain::folder::{Folder, FolderState, Place, Tally, deleted};
 use domain::job;
 use domain::name::{FileName, FolderPath};
 use domain::{Error, FolderId, Kind, Result, WorkspaceId};
@@ -222,8 +222,8 @@ impl Store {
             if folder == *before {
                 return Ok(folder);
             }
-            let is_moved = folder.parent != before.parent;
-            let placing = if is_moved && self.is_being_placed(workspace, &upwards).await? {
+            // A job that goes through names does not meet one that is behind it now.
+            let placing = if self.is_being_placed(workspace, &upwards).await? {
                 let task = job::Task::RestoreFolder { folder: id };
                 Some(self.new_job(workspace, task)?)
             } else {
@@ -319,10 +319,7 @@ impl Store {
             self.folder(workspace, id).await?;
             return Err(busy("the folder is being changed"));
         }
-        if upwards
-            .iter()
-            .any(|folder| folder.state == FolderState::Erasing)
-        {
+        if Place::of(&upwards).state == FolderState::Erasing {
             return Err(deleted(id));
         }
         Ok(upwards)

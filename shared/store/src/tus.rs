@@ -29,6 +29,9 @@ pub use self::append::{Appended, Appending};
 /// clients of tus try again for about ten seconds.
 const LEASE: SignedDuration = SignedDuration::from_secs(5);
 
+/// The media type that S3 keeps for what is not a file yet.
+const UNKNOWN_TYPE: &str = "application/octet-stream";
+
 /// The state of an open tus upload.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct TusItem {
@@ -48,7 +51,10 @@ pub(crate) struct TusItem {
     metadata: Option<String>,
     /// The uploads that this one is made of.
     pieces: Vec<UploadId>,
-    /// Grows with every claim.
+    /// Whether the object of a piece is there.
+    #[serde(default)]
+    is_made: bool,
+    /// Grows with every write of the row: who has read it before changes nothing more.
     fence: u64,
     /// Until when a holder has the row for itself, in microseconds since 1970; 0 when nobody has.
     lease_until_us: i64,
@@ -76,6 +82,7 @@ impl TusItem {
             hashing: Some(Hashing::default().keep()),
             metadata,
             pieces,
+            is_made: false,
             fence: 1,
             lease_until_us: 0,
             lease_run: None,
@@ -89,6 +96,12 @@ impl TusItem {
 
     fn is_whole(&self) -> bool {
         self.length_bytes == Some(self.offset_bytes)
+    }
+
+    /// Uses the next number for nothing.
+    fn lose_part(&mut self) {
+        self.lost_parts.push(self.next_part);
+        self.next_part += 1;
     }
 
     /// Says whether a part of this number is one of the upload's.
@@ -153,12 +166,15 @@ impl Tus {
         self.item.as_ref().map_or(&[], |item| &item.pieces)
     }
 
-    /// Says whether all its bytes have come and it is no file yet: whoever was to make it one broke
-    /// off.
+    /// Says whether all its bytes have come and it is no file yet, or no piece that one can be made
+    /// of: whoever was to make it one broke off.
     pub fn is_to_be_finished(&self) -> bool {
         self.upload.state == UploadState::Open
-            && self.kind() == TusKind::Whole
-            && self.item.as_ref().is_some_and(TusItem::is_whole)
+            && self.kind() != TusKind::Final
+            && self
+                .item
+                .as_ref()
+                .is_some_and(|item| item.is_whole() && !item.is_made)
     }
 
     /// Returns the upload when bytes may still be sent.
@@ -247,7 +263,7 @@ impl Store {
     pub async fn claim_tus(&self, workspace: &WorkspaceId, tus: Tus) -> Result<Appending> {
         let now = self.clock.now();
         let Tus { upload, item } = tus.living(now)?;
-        let Some(mut item) = item else {
+        let Some(mut item) = item.filter(|_| upload.state == UploadState::Open) else {
             return Err(crate::table::busy("the upload is being finished"));
         };
         let held_until = self
@@ -259,10 +275,9 @@ impl Store {
                 retry_after: std::time::Duration::from_secs(1),
             });
         }
-        if item.lease_until_us != 0 {
+        if item.lease_until_us != 0 && upload.multipart_id.is_some() {
             // Who had the row has not given it back, and may still send a part of this number.
-            item.lost_parts.push(item.next_part);
-            item.next_part += 1;
+            item.lose_part();
         }
         let seen = item.fence;
         self.hold(&mut item);

@@ -316,7 +316,7 @@ impl Store {
         let aborted = UploadState::Aborted { refused };
         let mut upload = upload.clone();
         for _ in 0..TRIES {
-            let mut writes = end(workspace, &upload, &aborted, self.clock.now())?;
+            let mut writes = end(workspace, &upload, &aborted, None, self.clock.now())?;
             let reserved = upload.reserved();
             writes.push(quota::give_back(
                 workspace,
@@ -357,11 +357,13 @@ impl Store {
     }
 }
 
-/// Ends an open session that becomes no file: its rows but for the one that says so.
+/// Ends an open session that becomes no file: its rows but for the one that says so. Where `held` is
+/// given, only while the state of the tus upload is like that.
 pub(crate) fn end(
     workspace: &WorkspaceId,
     upload: &Upload,
     state: &UploadState,
+    held: Option<Expression>,
     now: Timestamp,
 ) -> Result<Vec<Write>> {
     let mut writes = vec![
@@ -373,11 +375,35 @@ pub(crate) fn end(
     ];
     if let Plan::Tus(_) = upload.plan {
         writes.push(Write::Delete {
-            condition: None,
+            condition: held,
             key: Key::tus(workspace, upload.id),
         });
     }
     Ok(writes)
+}
+
+/// Gives an open session another place for its object.
+pub(crate) fn move_blob(
+    workspace: &WorkspaceId,
+    upload: &Upload,
+    to: BlobRef,
+) -> Result<Vec<Write>> {
+    let blob = BlobItem::of_upload(upload.id, to);
+    let moved = Upload {
+        blob: to,
+        ..upload.clone()
+    };
+    Ok(vec![
+        Write::Put {
+            condition: Some(open_with(upload.size_bytes)),
+            row: to_row(Key::upload(workspace, upload.id), &UploadItem::new(&moved))?,
+        },
+        Write::create(to_row(Key::blob(workspace, to.id), &blob)?),
+        Write::Delete {
+            condition: None,
+            key: Key::blob(workspace, upload.blob.id),
+        },
+    ])
 }
 
 /// Grows what an open session of unknown length has reserved by the bytes that came. Holds while it

@@ -9,6 +9,7 @@ use domain::folder::Tally;
 use domain::receipt::{Reason, Receipt, RemovedVersion};
 use domain::{BlobId, Error, FileId, Kind, ReceiptId, Result, Sha256, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
+use tracing::warn;
 
 use crate::Store;
 use crate::commit::begin_version;
@@ -78,7 +79,7 @@ impl Store {
             {
                 return self.file(workspace, made).await;
             }
-            let mut file = self.file(workspace, id).await?;
+            let (mut file, _) = self.reachable_file(workspace, id).await?;
             still(&file)?;
             let item = self.version_item(workspace, id, number).await?;
             let item = readable_version(&file, item, number)?;
@@ -139,7 +140,7 @@ impl Store {
         still: impl Fn(&File) -> Result<()>,
     ) -> Result<Receipt> {
         for _ in 0..TRIES {
-            let file = self.file(workspace, id).await?;
+            let (file, _) = self.reachable_file(workspace, id).await?;
             still(&file)?;
             if file.version == number {
                 return Err(Error::Conflict {
@@ -171,7 +172,7 @@ impl Store {
         still: impl Fn(&File) -> Result<()>,
     ) -> Result<Pruned> {
         for _ in 0..TRIES {
-            let file = self.file(workspace, id).await?;
+            let (file, _) = self.reachable_file(workspace, id).await?;
             still(&file)?;
             let (items, more) = self.versions_to_prune(workspace, &file, pruning).await?;
             if items.is_empty() {
@@ -309,7 +310,13 @@ impl Store {
             self.try_remove_going(workspace, blob.blob.id).await;
         }
         for content in released.into_keys() {
-            self.forget_content(workspace, content).await?;
+            if let Err(error) = self.forget_content(workspace, content).await {
+                // The versions are gone: the reconciler forgets what was known of them.
+                warn!(
+                    error = error.for_log(),
+                    "what was read of a version was not forgotten"
+                );
+            }
         }
         Ok(Some(receipt))
     }

@@ -11,6 +11,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 use store::blob::{ObjectKey, STAGED_PREFIX};
+use store::tus::Appended;
 use testkit::{Client, Sheaf};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -18,6 +19,9 @@ use tokio::net::TcpStream;
 use crate::{start, usage, workspace};
 
 const MIB: usize = 1024 * 1024;
+
+/// What clients send at once.
+const CHUNK: usize = 4 * MIB;
 
 /// The cuts of the client, over this many files.
 const CUTS: usize = 500;
@@ -56,8 +60,10 @@ async fn go_on(upload: &Upload, bytes: &[u8]) -> String {
         if offset == bytes.len() {
             return head.header("sheaf-file-id").to_owned();
         }
-        let answer = upload.patch(offset, &bytes[offset..]).await;
+        let until = bytes.len().min(offset + CHUNK);
+        let answer = upload.patch(offset, &bytes[offset..until]).await;
         match answer.status.as_u16() {
+            204 if until < bytes.len() => {}
             204 => return answer.header("sheaf-file-id").to_owned(),
             409 | 423 => tokio::time::sleep(Duration::from_millis(10)).await,
             status => panic!("{status}: {}", String::from_utf8_lossy(&answer.body)),
@@ -180,6 +186,105 @@ async fn who_comes_after_the_lease_goes_on_and_who_had_it_changes_nothing_more()
             .body
             == bytes
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claim_of_what_was_read_before_the_holder_wrote_again_is_refused() {
+    let Some(sheaf) = start().await else { return };
+    let (client, store) = (sheaf.admin(), sheaf.store());
+    let bytes = random(&mut StdRng::seed_from_u64(7), 12 * MIB);
+    let upload = Upload::begin(&client, bytes.len(), &[("filename", "a.bin")]).await;
+    upload.patch(0, &bytes[..3 * MIB]).await.expect(204);
+    let id: UploadId = upload.id().parse().unwrap();
+    let read = async || store.tus(&workspace(), id).await.unwrap();
+    let mut slow = store.claim_tus(&workspace(), read().await).await.unwrap();
+    slow.push(bytes[3 * MIB..9 * MIB].to_vec().into())
+        .await
+        .unwrap();
+    sheaf.advance(SignedDuration::from_secs(6));
+
+    let before = read().await;
+    slow.finish(media::accept).await.unwrap();
+    let late = store.claim_tus(&workspace(), before).await;
+
+    assert!(matches!(late, Err(domain::Error::Busy { .. })), "{late:?}");
+    assert_eq!(upload.offset().await, 9 * MIB);
+    let file = go_on(&upload, &bytes).await;
+    assert!(client.content(&file).await.expect(200).body == bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_bytes_of_who_lost_the_upload_never_take_the_place_of_a_files() {
+    let Some(sheaf) = start().await else { return };
+    let (client, store) = (sheaf.admin(), sheaf.store());
+    for stale_is_first in [true, false] {
+        let bytes = random(&mut StdRng::seed_from_u64(7), 5_000);
+        let name = format!("{stale_is_first}.bin");
+        let upload = Upload::begin(&client, bytes.len(), &[("filename", name.as_str())]).await;
+        let id: UploadId = upload.id().parse().unwrap();
+        let tus = store.tus(&workspace(), id).await.unwrap();
+        let mut stale = store.claim_tus(&workspace(), tus).await.unwrap();
+        stale.push(vec![7; bytes.len()].into()).await.unwrap();
+        sheaf.advance(SignedDuration::from_secs(6));
+        // What the stale one writes is where the upload's object is to be.
+        let blob = ObjectKey::Blob(workspace(), stale.upload().blob);
+        if stale_is_first {
+            let written = store
+                .blobs
+                .put(&blob, vec![7; bytes.len()].into(), "text/plain");
+            written.await.unwrap();
+        }
+
+        let file = upload.patch(0, &bytes).await.expect(204);
+        let finished = stale.finish(media::accept).await;
+        sheaf.rest().await;
+
+        // It is told of the file that there is, or that it has lost.
+        if let Ok(Appended::Finished(told)) = finished {
+            assert_eq!(told.id.to_string(), file.header("sheaf-file-id"));
+        }
+        let file = client.file(file.header("sheaf-file-id")).await;
+        assert_eq!(file["sha256"], hex::encode(Sha256::digest(&bytes)));
+        let content = client.content(file["id"].as_str().unwrap()).await;
+        assert!(content.expect(200).body == bytes);
+    }
+    // No row is left of what was not a file.
+    sheaf.advance(SignedDuration::from_hours(2));
+    let report = sheaf.sweep().await;
+    assert_eq!((report.missing, report.errors), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn piece_that_broke_off_before_it_was_an_object_is_made_when_asked_for() {
+    let Some(sheaf) = start().await else { return };
+    let client = sheaf.admin();
+    let bytes = random(&mut StdRng::seed_from_u64(7), 3_000);
+    let headers = [("upload-concat", "partial"), ("upload-defer-length", "1")];
+    let piece = Upload::of(&client, &create(&client, &headers, None).await.expect(201));
+    piece.patch(0, &bytes).await.expect(204);
+    // The length that is told is what has come, and the request that tells it breaks off.
+    let id: UploadId = piece.id().parse().unwrap();
+    let store = sheaf.store();
+    let tus = store.tus(&workspace(), id).await.unwrap();
+    let mut appending = store.claim_tus(&workspace(), tus).await.unwrap();
+    appending.set_length(3_000).await.unwrap();
+    drop(appending);
+    sheaf.advance(SignedDuration::from_secs(6));
+    let concat = format!("final;{}", piece.path());
+    let named = metadata(&[("filename", "whole.bin")]);
+    let headers = [
+        ("upload-concat", concat.as_str()),
+        ("upload-metadata", named.as_str()),
+    ];
+
+    let early = create(&client, &headers, None).await;
+    piece.head().await.expect(200);
+    let made = create(&client, &headers, None).await.expect(201);
+
+    assert_eq!(early.expect(409).code(), "unfinished_piece");
+    let content = client.content(made.header("sheaf-file-id")).await;
+    assert!(content.expect(200).body == bytes);
+    assert_eq!(usage(&client).await, (1, 3_000));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -362,17 +362,17 @@ async fn name_that_is_taken_meanwhile_is_told_and_no_byte_is_lost() {
             upload.patch(number * CHUNK, chunk).await.expect(204);
         }
 
-        let refused = upload.patch(length - 500, last).await.expect(409);
+        let refused = upload.patch(length - 500, last).await.expect(422);
         assert_eq!(refused.code(), "name_taken");
-        // A client that asks how far it is must not take it for finished.
+        // A client that asks how far it is must not take it for finished, nor begin anew.
         let head = upload.head().await;
-        assert!(head.status == 409 || head.header("upload-offset") != length.to_string());
+        assert!(head.status == 423 || head.header("upload-offset") != length.to_string());
 
         client
             .delete(&format!("/v1/files/{}", id(&taken)))
             .await
             .expect(200);
-        let file = if head.status == 409 {
+        let file = if head.status == 423 {
             upload.head().await.expect(200)
         } else {
             upload.patch(length - 500, last).await.expect(204)

@@ -42,7 +42,8 @@ use crate::State;
         )),
         (status = 403, description = "It is made of pieces"),
         (status = 404, description = "No such upload"),
-        (status = 409, description = "Another Upload-Offset than this, or the name is taken"),
+        (status = 409, description = "Another Upload-Offset than this"),
+        (status = 422, description = "The name was taken meanwhile (`name_taken`), more bytes than were said, or others than were promised"),
         (status = 410, description = "It was terminated, or its time is up"),
         (status = 412, description = "Another version of the protocol, or the file is not as If-Match said"),
         (status = 413, description = "More bytes than tus takes"),
@@ -112,7 +113,7 @@ async fn prepare(
         return Ok(Prepared::Sent { file, offset_bytes });
     }
     let claimed = store.claim_tus(workspace, tus).await;
-    let mut appending = claimed.map_err(problem)?;
+    let mut appending = claimed.map_err(problem)?.at_most(state.limits.file_bytes);
     if let Some(length_bytes) = length_bytes
         && let Err(error) = set_length(state, &mut appending, length_bytes).await
     {

@@ -23,6 +23,7 @@ use tracing::warn;
 
 use super::checksum::Checksum;
 use super::metadata::{Concat, Metadata};
+use super::show::finished;
 use super::{Answer, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH, body, location, problem, size};
 use crate::State;
 
@@ -52,7 +53,7 @@ use crate::State;
             ("Upload-Expires" = String, description = "When the upload ends if it is not finished"),
             ("Sheaf-File-Id" = String, description = "The file it has become"),
         )),
-        (status = 409, description = "The name is taken, or a piece is none"),
+        (status = 409, description = "A piece is none"),
         (status = 410, description = "A piece is gone"),
         (status = 412, description = "Another version of the protocol, or the file is not as If-Match says"),
         (status = 413, description = "Larger than tus takes"),
@@ -68,15 +69,36 @@ pub async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response> {
-    principal.require(Role::Editor)?;
-    query.finish()?;
-    let mut metadata = Metadata::read(&headers)?;
-    metadata.words.expected = etag::expected(&headers);
-    match Concat::read(&headers)? {
+    let asked = match read(&principal, query, &headers) {
+        Ok(asked) => asked,
+        Err(error) => {
+            body::drain(body).await;
+            return Err(problem(error));
+        }
+    };
+    let Asked { concat, metadata } = asked;
+    match concat {
         Concat::None => begin(state, principal, TusKind::Whole, metadata, headers, body).await,
         Concat::Partial => begin(state, principal, TusKind::Partial, metadata, headers, body).await,
         Concat::Final(pieces) => concatenate(state, principal, metadata, &headers, pieces).await,
     }
+}
+
+/// What a client asks for.
+struct Asked {
+    concat: Concat,
+    metadata: Metadata,
+}
+
+fn read(principal: &Principal, query: Query, headers: &HeaderMap) -> domain::Result<Asked> {
+    principal.require(Role::Editor)?;
+    query.finish()?;
+    let mut metadata = Metadata::read(headers)?;
+    metadata.words.expected = etag::expected(headers);
+    Ok(Asked {
+        concat: Concat::read(headers)?,
+        metadata,
+    })
 }
 
 async fn begin(
@@ -108,7 +130,13 @@ async fn begin(
     let is_held = beginning.is_held;
     let is_repeatable = beginning.beginning.repeatable.is_some();
     let workspace = principal.workspace;
-    let begun = state.store.begin_tus(&workspace, beginning).await?;
+    let begun = match state.store.begin_tus(&workspace, beginning).await {
+        Ok(begun) => begun,
+        Err(error) => {
+            body::drain(body).await;
+            return Err(problem(error));
+        }
+    };
     let appending = match begun {
         TusBegun::New(appending) if is_held => *appending,
         TusBegun::New(appending) => {
@@ -117,10 +145,13 @@ async fn begin(
                 .send(StatusCode::CREATED));
         }
         TusBegun::Before(tus) => {
-            let tus = tus.living(state.store.clock.now())?;
+            let tus = finished(&state.store, workspace, *tus)
+                .await
+                .map_err(problem)?;
             return Ok(answer(tus.upload.id).about(&tus).send(StatusCode::CREATED));
         }
     };
+    let appending = appending.at_most(state.limits.file_bytes);
     let upload = appending.upload().clone();
     let body = if has_bytes { body } else { Body::empty() };
     let sent = to_the_end(async move { Ok(body::send(appending, body, checksum).await) });
@@ -172,10 +203,18 @@ async fn concatenate(
     let text = metadata.text.clone();
     let beginning = beginning(metadata, TusKind::Final, None, &principal, Some(repeatable))?;
     let workspace = principal.workspace;
+    let most_bytes = state.limits.file_bytes;
     let made = to_the_end(async move {
         let store = &state.store;
         store
-            .concatenate(&workspace, beginning, text, pieces, media::accept)
+            .concatenate(
+                &workspace,
+                beginning,
+                text,
+                pieces,
+                most_bytes,
+                media::accept,
+            )
             .await
     });
     let (id, made) = made.await.map_err(problem)?;

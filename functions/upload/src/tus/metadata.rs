@@ -81,7 +81,9 @@ impl Metadata {
                 }
             }
             "tags" => {
-                words.tags = text()?.split(',').map(ToOwned::to_owned).collect();
+                let tags = text()?;
+                let tags = tags.split(',').filter(|tag| !tag.trim().is_empty());
+                words.tags = tags.map(ToOwned::to_owned).collect();
             }
             "expires_in_s" => {
                 let seconds = text()?.parse().map_err(|_| {

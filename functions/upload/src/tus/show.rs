@@ -7,8 +7,10 @@ use api::request::Query;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::UploadId;
 use domain::principal::Role;
+use domain::{Error, UploadId, WorkspaceId};
+use store::Store;
+use store::tus::Tus;
 
 use super::{Answer, problem};
 use crate::State;
@@ -38,6 +40,7 @@ use crate::State;
         (status = 404, description = "No such upload"),
         (status = 410, description = "It was terminated, or its time is up"),
         (status = 412, description = "Another version of the protocol"),
+        (status = 423, description = "Another request is sending bytes; or its name was taken meanwhile (`name_taken`): free it and ask again"),
     )
 )]
 pub async fn show(
@@ -49,15 +52,34 @@ pub async fn show(
     principal.require(Role::Editor)?;
     query.finish()?;
     let id: UploadId = id.parse()?;
-    let (store, workspace) = (state.store, principal.workspace);
-    let mut tus = store.tus(&workspace, id).await?.living(store.clock.now())?;
-    if tus.is_to_be_finished() {
-        let finished = to_the_end(async move {
-            let appending = store.claim_tus(&workspace, tus).await?;
-            appending.finish(media::accept).await?;
-            store.tus(&workspace, id).await
-        });
-        tus = finished.await.map_err(problem)?;
-    }
+    let workspace = principal.workspace;
+    let tus = state.store.tus(&workspace, id).await?;
+    // A client that is refused here with any other status begins anew.
+    let tus = finished(&state.store, workspace, tus)
+        .await
+        .map_err(|error| match error {
+            Error::Conflict { .. } => problem(error).under(StatusCode::LOCKED),
+            _ => problem(error),
+        })?;
     Ok(Answer::default().about(&tus).send(StatusCode::OK))
+}
+
+/// Returns a living upload, after it was made a file where all its bytes have come.
+pub(super) async fn finished(
+    store: &Store,
+    workspace: WorkspaceId,
+    tus: Tus,
+) -> Result<Tus, Error> {
+    let tus = tus.living(store.clock.now())?;
+    if !tus.is_to_be_finished() {
+        return Ok(tus);
+    }
+    let store = store.clone();
+    to_the_end(async move {
+        let id = tus.upload.id;
+        let appending = store.claim_tus(&workspace, tus).await?;
+        appending.finish(media::accept).await?;
+        store.tus(&workspace, id).await
+    })
+    .await
 }

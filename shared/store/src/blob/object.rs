@@ -29,9 +29,6 @@ pub struct ObjectHead {
     pub written_at: Option<jiff::Timestamp>,
 }
 
-/// How often an object is put in the place of another one.
-const CREATE_TRIES: u32 = 4;
-
 impl Blobs {
     /// Writes an object where none is. An object that is there already stays and is no error: keys
     /// of blobs are random, so it is the same write made before.
@@ -53,44 +50,34 @@ impl Blobs {
         }
     }
 
-    /// Writes an object where none is, or where one is of other bytes: who wrote that can make nothing
-    /// of it any more. The same bytes stay.
-    ///
-    /// # Errors
-    /// `Busy` when others write there at the same time, again and again.
-    pub(crate) async fn create_or_replace(
+    /// Writes an object where none is. One that is there already stays; returns whether what is there
+    /// now has these bytes.
+    pub(crate) async fn create_unless_other(
         &self,
         key: &ObjectKey,
         bytes: Bytes,
         content_type: &str,
         sha256: Sha256,
-    ) -> Result<()> {
-        for _ in 0..CREATE_TRIES {
-            let write = || {
-                self.client
-                    .put_object()
-                    .bucket(&self.bucket)
-                    .key(key.path())
-                    .content_type(content_type)
-                    .if_none_match("*")
-                    .checksum_sha256(to_base64(sha256))
-                    .body(ByteStream::from(bytes.clone()))
-                    .send()
-            };
-            match decided(write).await {
-                Ok(_) => return Ok(()),
-                Err(error) if error.code() == Some("PreconditionFailed") => {}
-                Err(error) => return Err(Error::dependency("storing a blob", error)),
+    ) -> Result<bool> {
+        let write = || {
+            self.client
+                .put_object()
+                .bucket(&self.bucket)
+                .key(key.path())
+                .content_type(content_type)
+                .if_none_match("*")
+                .checksum_sha256(to_base64(sha256))
+                .body(ByteStream::from(bytes.clone()))
+                .send()
+        };
+        match decided(write).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("PreconditionFailed") => {
+                let head = self.head(key).await?;
+                Ok(head.is_some_and(|head| head.sha256 == Some(sha256)))
             }
-            match self.head(key).await? {
-                Some(head) if head.sha256 == Some(sha256) => return Ok(()),
-                Some(head) => self.delete_unchanged(key, &head.etag).await?,
-                None => {}
-            }
+            Err(error) => Err(Error::dependency("storing a blob", error)),
         }
-        Err(crate::table::busy(
-            "the bytes are being sent by another request",
-        ))
     }
 
     /// Writes an object whose content follows from its key, so that writing it again is the same.

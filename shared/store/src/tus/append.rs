@@ -4,13 +4,13 @@
 use bytes::{Bytes, BytesMut};
 use domain::file::File;
 use domain::hashing::Hashing;
-use domain::tus::{MAX_BYTES, part_bytes};
-use domain::upload::{Plan, Upload};
+use domain::tus::{MAX_BYTES, MAX_GROWING_BYTES, part_bytes};
+use domain::upload::{MAX_OBJECT_BYTES, MAX_PARTS, Plan, TusKind, Upload};
 use domain::{BlobId, Error, Result, WorkspaceId};
 use tokio::task::JoinHandle;
 use tracing::warn;
 
-use super::{Staged, TusItem, is_held};
+use super::{Staged, TusItem, UNKNOWN_TYPE, is_held};
 use crate::Store;
 use crate::blob::ObjectKey;
 use crate::finish::Accept;
@@ -20,9 +20,6 @@ use crate::upload::grow;
 
 /// From how many staged pieces on they are joined: each is a request to S3 once more.
 const MOST_STAGED: usize = 16;
-
-/// The media type that S3 keeps for staged bytes and for parts until they are a file.
-const UNKNOWN_TYPE: &str = "application/octet-stream";
 
 /// What sending bytes came to.
 #[derive(Debug)]
@@ -50,6 +47,8 @@ pub struct Appending {
     pub(super) gathered: BytesMut,
     /// A part on its way.
     sending: Option<Sending>,
+    /// Most bytes the upload may have.
+    most_bytes: u64,
 }
 
 /// A part on its way, and what the row is to say once it is there.
@@ -71,7 +70,15 @@ impl Appending {
             hashing,
             gathered: BytesMut::new(),
             sending: None,
+            most_bytes: MAX_OBJECT_BYTES,
         }
+    }
+
+    /// Takes no more bytes than these altogether.
+    #[must_use]
+    pub fn at_most(mut self, bytes: u64) -> Self {
+        self.most_bytes = bytes;
+        self
     }
 
     /// The session.
@@ -130,13 +137,7 @@ impl Appending {
                 "these are more bytes than Upload-Length says",
             ));
         }
-        if come > MAX_BYTES {
-            return Err(Error::TooLarge {
-                detail: format!(
-                    "an upload by tus has at most {MAX_BYTES} bytes: POST /v1/uploads takes more"
-                ),
-            });
-        }
+        self.check_size(come)?;
         while !bytes.is_empty() {
             let room = usize::try_from(self.room()).unwrap_or(usize::MAX);
             let now = bytes.split_to(room.min(bytes.len()));
@@ -146,6 +147,24 @@ impl Appending {
             }
         }
         Ok(())
+    }
+
+    /// Checks that the upload may have so many bytes.
+    pub(super) fn check_size(&self, size_bytes: u64) -> Result<()> {
+        let most = match (self.upload.plan, self.item.length_bytes) {
+            // S3 copies what it is made of, in parts of any size.
+            (Plan::Tus(TusKind::Final), _) => self.most_bytes,
+            (_, Some(_)) => self.most_bytes.min(MAX_BYTES),
+            (_, None) => self.most_bytes.min(MAX_GROWING_BYTES),
+        };
+        if size_bytes <= most {
+            return Ok(());
+        }
+        Err(Error::TooLarge {
+            detail: format!(
+                "an upload like this has at most {most} bytes here: POST /v1/uploads may take more"
+            ),
+        })
     }
 
     pub(super) fn gather(&mut self, bytes: &[u8]) {
@@ -180,35 +199,40 @@ impl Appending {
     /// which end the upload; those of [`Store::commit_upload`]; `Busy` when someone else has claimed
     /// the upload.
     pub async fn finish(mut self, accept: Accept) -> Result<Appended> {
-        if self.item.length_bytes == Some(self.come_bytes()) {
-            return self.complete(accept).await;
-        }
-        if let Err(error) = self.keep_rest().await {
+        let is_all = self.item.length_bytes == Some(self.come_bytes());
+        let ended = if is_all {
+            self.complete(accept).await
+        } else {
+            self.keep_rest().await
+        };
+        if ended.is_err() {
             self.give_back().await;
-            return Err(error);
         }
-        self.release().await?;
+        ended
+    }
+
+    /// Keeps what is too little for a part, and gives the row back.
+    async fn keep_rest(&mut self) -> Result<Appended> {
+        self.settle().await?;
+        if self.gathered.is_empty() {
+            self.release().await?;
+        } else {
+            let item = self.stage().await?;
+            let (obsolete, new) = (item.obsolete(&self.item), self.item.obsolete(&item));
+            match self.save(item).await {
+                Ok(()) => self.remove_staged(obsolete).await,
+                Err(error) => {
+                    // Where it is not known whether the row names them now, the reconciler finds out.
+                    if !is_unknown(&error) {
+                        self.remove_staged(new).await;
+                    }
+                    return Err(error);
+                }
+            }
+        }
         Ok(Appended::Open {
             offset_bytes: self.item.offset_bytes,
         })
-    }
-
-    /// Keeps what is too little for a part.
-    async fn keep_rest(&mut self) -> Result<()> {
-        self.settle().await?;
-        if self.gathered.is_empty() {
-            return Ok(());
-        }
-        let item = self.stage().await?;
-        let (obsolete, new) = (item.obsolete(&self.item), self.item.obsolete(&item));
-        match self.save(item).await {
-            Ok(()) => self.remove_staged(obsolete).await,
-            Err(error) => {
-                self.remove_staged(new).await;
-                return Err(error);
-            }
-        }
-        Ok(())
     }
 
     /// Ends the request without what has come since a part was last sent.
@@ -219,7 +243,9 @@ impl Appending {
             Ok(()) => self.release().await,
             Err(error) => Err(error),
         };
-        if let Err(error) = released {
+        if let Err(error) = released
+            && !matches!(error, Error::Gone { .. })
+        {
             // The lease ends by itself.
             warn!(upload.id = %self.upload.id, error = error.for_log(), "an upload was not given back");
         }
@@ -231,6 +257,13 @@ impl Appending {
         let multipart_id = self.multipart().await?;
         let bytes = self.staged_and_gathered().await?;
         let (blobs, key, number) = (self.store.blobs.clone(), self.key(), self.item.next_part);
+        if number > MAX_PARTS {
+            return Err(Error::TooLarge {
+                detail:
+                    "too many requests of this upload broke off: terminate it and begin a new one"
+                        .to_owned(),
+            });
+        }
         let size_bytes = bytes.len() as u64 - self.item.staged_bytes();
         self.sending = Some(Sending {
             task: tokio::spawn(
@@ -252,7 +285,11 @@ impl Appending {
         let Some(sending) = self.sending.take() else {
             return Ok(());
         };
-        sent??;
+        if let Err(error) = sent.and_then(|sent| sent) {
+            // It may arrive yet.
+            self.item.lose_part();
+            return Err(error);
+        }
         let item = TusItem {
             offset_bytes: self.item.offset_bytes + sending.size_bytes,
             staged: Vec::new(),
@@ -286,6 +323,7 @@ impl Appending {
             offset_bytes: come,
             staged,
             hashing: self.hashing.as_ref().map(Hashing::keep),
+            lease_until_us: 0,
             ..self.item.clone()
         })
     }
@@ -318,7 +356,7 @@ impl Appending {
             .store
             .name_multipart(&self.workspace, &mut self.upload, multipart_id.clone())
             .await;
-        if named.is_err() {
+        if named.as_ref().is_err_and(|error| !is_unknown(error)) {
             blobs.abort_multipart(&key, &multipart_id).await?;
         }
         named.map(|()| multipart_id)
@@ -331,6 +369,7 @@ impl Appending {
             item.lease_until_us = self.store.lease_end();
         }
         let fence = self.item.fence;
+        item.fence = fence + 1;
         let reserved_bytes = item.length_bytes.unwrap_or(item.offset_bytes);
         let more = reserved_bytes.saturating_sub(self.upload.size_bytes);
         if more == 0 {
@@ -404,6 +443,11 @@ impl Appending {
     pub(super) const fn plan(&self) -> Plan {
         self.upload.plan
     }
+}
+
+/// Says whether a write that failed like this may have taken place.
+const fn is_unknown(error: &Error) -> bool {
+    matches!(error, Error::Dependency { .. })
 }
 
 impl TusItem {

@@ -21,10 +21,10 @@ use crate::upload::{Beginning, end};
 const AT_ONCE: usize = 8;
 
 impl Store {
-    /// Makes a file of pieces, in their order.
+    /// Makes a file of pieces, in their order, of no more than `most_bytes`.
     ///
     /// # Errors
-    /// `Invalid` when there are none, too many or one twice; `NotFound` and `Gone` where a piece is
+    /// `TooLarge`; `Invalid` when there are none, too many or one twice; `NotFound` and `Gone` where a piece is
     /// not there; `Conflict` when an upload is no piece or has not all its bytes yet; the errors of
     /// [`Store::commit_upload`].
     pub async fn concatenate(
@@ -33,6 +33,7 @@ impl Store {
         beginning: Beginning,
         metadata: Option<String>,
         pieces: Vec<UploadId>,
+        most_bytes: u64,
         accept: Accept,
     ) -> Result<(UploadId, Appended)> {
         check_pieces(&pieces)?;
@@ -61,23 +62,27 @@ impl Store {
             },
         };
         let id = appending.upload.id;
-        let finished = appending.assemble(accept).await;
-        if let Err(error) = &finished
-            && error.retry() == Retry::Never
-        {
-            // It would fail again: its reservation is returned now.
-            let upload = self.upload(workspace, id).await?;
-            self.abort_upload(workspace, &upload).await?;
+        let mut appending = appending.at_most(most_bytes);
+        match appending.assemble(accept).await {
+            Ok(finished) => Ok((id, finished)),
+            Err(error) if error.retry() == Retry::Never => {
+                // It would fail again: what it has reserved is returned now.
+                appending.abort(None).await?;
+                Err(error)
+            }
+            Err(error) => {
+                appending.give_back().await;
+                Err(error)
+            }
         }
-        Ok((id, finished?))
     }
 
     /// Returns the session of a piece whose bytes have all come.
     async fn piece(&self, workspace: &WorkspaceId, id: UploadId) -> Result<Upload> {
         let tus = self.tus(workspace, id).await?.living(self.clock.now())?;
         let is_piece = tus.kind() == TusKind::Partial && tus.upload.state == UploadState::Open;
-        let is_whole = tus.item.as_ref().is_some_and(TusItem::is_whole);
-        match (is_piece, is_whole) {
+        let is_made = tus.item.as_ref().is_some_and(|item| item.is_made);
+        match (is_piece, is_made) {
             (true, true) => Ok(tus.upload),
             (true, false) => Err(Error::Conflict {
                 code: "unfinished_piece",
@@ -106,9 +111,13 @@ fn check_pieces(pieces: &[UploadId]) -> Result<()> {
 
 impl Appending {
     /// Makes one object of the pieces, and a file of it.
-    async fn assemble(mut self, accept: Accept) -> Result<Appended> {
+    async fn assemble(&mut self, accept: Accept) -> Result<Appended> {
         let pieces = self.pieces().await?;
         let sizes: Vec<u64> = pieces.iter().map(|piece| piece.size_bytes).collect();
+        let size_bytes = sizes.iter().sum();
+        self.check_size(size_bytes)?;
+        // A piece may have grown since the length was written down.
+        self.item.length_bytes = Some(size_bytes);
         let parts = assembly(&sizes);
         if let [] | [Part::Joined(_)] = parts.as_slice() {
             for part in &parts {
@@ -136,12 +145,15 @@ impl Appending {
                 for made in join_all(making).await {
                     made?;
                 }
+                // Copying takes a while: who has not claimed it meanwhile has to wait on.
+                self.save(self.item.clone()).await?;
             }
             self.join_all(&multipart_id, &parts).await?;
         }
         let head = self.store.blobs.read_head(&key, HEAD_BYTES).await?;
         // The hash of the whole does not follow from those of its pieces: the pipeline finds it.
-        self.commit(&head, None, accept).await
+        let content_type = self.check(&head, None, accept).await?;
+        self.commit(content_type, None).await
     }
 
     /// Returns the sessions of the pieces, in order.
@@ -221,7 +233,8 @@ impl Appending {
         let mut writes = Vec::new();
         let used = UploadState::Aborted { refused: None };
         for piece in pieces {
-            writes.extend(end(&self.workspace, piece, &used, self.store.clock.now())?);
+            let now = self.store.clock.now();
+            writes.extend(end(&self.workspace, piece, &used, None, now)?);
         }
         Ok(writes)
     }

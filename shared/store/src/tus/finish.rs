@@ -5,78 +5,141 @@
 //! the client that asks how far it is, can end what was broken off.
 
 use bytes::Bytes;
-use domain::file::{Content, Origin};
-use domain::upload::{Plan, TusKind};
-use domain::{Error, Result, Sha256};
+use domain::file::{BlobRef, Content, Origin};
+use domain::upload::{Plan, TusKind, UploadState};
+use domain::{BlobId, Error, Result, Sha256};
 
-use super::{Appended, Appending, TusItem, is_held};
+use super::{Appended, Appending, TusItem, UNKNOWN_TYPE, is_held};
 use crate::blob::Completed;
 use crate::finish::{Accept, HEAD_BYTES};
 use crate::keys::Key;
-use crate::table::{Write, to_row};
-use crate::upload::forgotten_at;
+use crate::quota;
+use crate::table::{Rejected, Write, to_row};
+use crate::upload::{end, forgotten_at, move_blob};
 
-/// The media type that S3 keeps for the object of a piece.
-const UNKNOWN_TYPE: &str = "application/octet-stream";
+/// How often bytes are written to another place where those of someone else are in theirs.
+const TRIES: u32 = 4;
 
 impl Appending {
     /// Makes the bytes an object, and where the upload is a file, that file.
-    pub(super) async fn complete(mut self, accept: Accept) -> Result<Appended> {
+    pub(super) async fn complete(&mut self, accept: Accept) -> Result<Appended> {
         let is_piece = self.plan() == Plan::Tus(TusKind::Partial);
-        if self.is_single() && !(is_piece && self.item.is_whole()) {
+        if self.is_single() {
+            if is_piece {
+                return self.make_piece().await;
+            }
             return self.complete_single(accept).await;
         }
         if !self.gathered.is_empty() || !self.item.staged.is_empty() {
             self.send_part().await?;
         }
         self.settle().await?;
-        if !self.is_single() {
-            self.join_parts().await?;
-        }
+        self.join_parts().await?;
         if is_piece {
-            return self.keep_piece().await;
+            return self.keep_piece(self.item.clone()).await;
         }
         let sha256 = self.take_hash();
         let head = self.store.blobs.read_head(&self.key(), HEAD_BYTES).await?;
-        self.commit(&head, sha256, accept).await
+        let content_type = self.check(&head, sha256, accept).await?;
+        self.commit(content_type, sha256).await
     }
 
-    /// Writes few bytes as one object.
-    pub(super) async fn complete_single(mut self, accept: Accept) -> Result<Appended> {
+    /// Makes a file of few bytes.
+    pub(super) async fn complete_single(&mut self, accept: Accept) -> Result<Appended> {
         let bytes = self.staged_and_gathered().await?;
-        // Staged bytes that were hashed by another version of this program are hashed again.
         let sha256 = self.take_hash().unwrap_or_else(|| Sha256::of(&bytes));
         let head_bytes = usize::try_from(HEAD_BYTES).unwrap_or(usize::MAX);
         let head = bytes.slice(..bytes.len().min(head_bytes));
-        let is_piece = self.plan() == Plan::Tus(TusKind::Partial);
-        let content_type = if is_piece {
-            UNKNOWN_TYPE.to_owned()
-        } else {
-            self.check(&head, Some(sha256), accept).await?
-        };
-        let size_bytes = bytes.len() as u64;
-        self.store
-            .blobs
-            .create_or_replace(&self.key(), bytes, &content_type, sha256)
-            .await?;
-        if is_piece {
-            let obsolete = std::mem::take(&mut self.item.staged);
-            let item = TusItem {
-                offset_bytes: size_bytes,
-                ..self.item.clone()
-            };
-            self.save(item).await?;
-            self.remove_staged(obsolete).await;
-            return self.keep_piece().await;
-        }
-        self.commit(&head, Some(sha256), accept).await
+        let content_type = self.check(&head, Some(sha256), accept).await?;
+        self.write_object(bytes, &content_type, sha256).await?;
+        self.commit(content_type, Some(sha256)).await
     }
 
-    async fn keep_piece(mut self) -> Result<Appended> {
-        self.release().await?;
+    /// Makes a piece of few bytes.
+    async fn make_piece(&mut self) -> Result<Appended> {
+        if self.item.is_made {
+            return self.keep_piece(self.item.clone()).await;
+        }
+        let bytes = self.staged_and_gathered().await?;
+        let sha256 = self.take_hash().unwrap_or_else(|| Sha256::of(&bytes));
+        let item = TusItem {
+            offset_bytes: bytes.len() as u64,
+            staged: Vec::new(),
+            ..self.item.clone()
+        };
+        self.write_object(bytes, UNKNOWN_TYPE, sha256).await?;
+        let obsolete = self.item.staged.clone();
+        // Writing the object to another place has written the row.
+        let item = TusItem {
+            fence: self.item.fence,
+            ..item
+        };
+        let kept = self.keep_piece(item).await?;
+        self.remove_staged(obsolete).await;
+        Ok(kept)
+    }
+
+    /// Notes that the object of a piece is there, and gives the row back.
+    async fn keep_piece(&mut self, item: TusItem) -> Result<Appended> {
+        let item = TusItem {
+            is_made: true,
+            lease_until_us: 0,
+            ..item
+        };
+        self.save(item).await?;
         Ok(Appended::Open {
             offset_bytes: self.item.offset_bytes,
         })
+    }
+
+    /// Writes all bytes as the upload's object. Where there is one of other bytes, someone else has
+    /// written it who had the upload before: it stays, since only a claim says whether it is a file
+    /// by now, and the bytes are written to another place.
+    async fn write_object(
+        &mut self,
+        bytes: Bytes,
+        content_type: &str,
+        sha256: Sha256,
+    ) -> Result<()> {
+        for _ in 0..TRIES {
+            let (blobs, key) = (&self.store.blobs, self.key());
+            let created = blobs.create_unless_other(&key, bytes.clone(), content_type, sha256);
+            if created.await? {
+                return Ok(());
+            }
+            self.move_object().await?;
+        }
+        Err(crate::table::busy(
+            "the bytes are being sent by another request",
+        ))
+    }
+
+    /// Gives the upload another place for its object, while nobody else has claimed it.
+    async fn move_object(&mut self) -> Result<()> {
+        let store = &self.store;
+        let blob = BlobRef {
+            id: BlobId::new(store.ids.random()),
+            written_by: self.upload.blob.written_by,
+        };
+        let item = TusItem {
+            fence: self.item.fence + 1,
+            ..self.item.clone()
+        };
+        let moved = move_blob(&self.workspace, &self.upload, blob)?;
+        store
+            .write_tus(
+                &self.workspace,
+                self.upload.id,
+                &item,
+                self.item.fence,
+                moved,
+            )
+            .await?;
+        // Nobody can make it a file any more: that would have taken the row as it was.
+        store.blobs.delete(&self.key()).await?;
+        self.item = item;
+        self.upload.blob = blob;
+        Ok(())
     }
 
     /// Makes an object of the parts, unless that was done before. Which parts these are, the row
@@ -110,12 +173,10 @@ impl Appending {
 
     /// Makes the object a version of a file. Holds while nobody else has claimed the upload.
     pub(super) async fn commit(
-        self,
-        head: &Bytes,
+        &mut self,
+        content_type: String,
         sha256: Option<Sha256>,
-        accept: Accept,
     ) -> Result<Appended> {
-        let content_type = self.check(head, sha256, accept).await?;
         let size_bytes = self.item.length_bytes.unwrap_or(self.item.offset_bytes);
         let content = Content {
             blob: self.upload.blob,
@@ -130,6 +191,7 @@ impl Appending {
         let finished = TusItem {
             offset_bytes: size_bytes,
             staged: Vec::new(),
+            fence: self.item.fence + 1,
             lease_until_us: 0,
             forget_at: Some(forgotten_at(self.store.clock.now())),
             ..self.item.clone()
@@ -140,7 +202,7 @@ impl Appending {
         }];
         let pieces = self.pieces().await?;
         beside.extend(self.ends_of(&pieces)?);
-        let committed = self
+        let file = self
             .store
             .commit_with(
                 &self.workspace,
@@ -149,29 +211,25 @@ impl Appending {
                 Origin::Uploaded,
                 &beside,
             )
-            .await;
-        match committed {
-            Ok(file) => {
-                let staged = self.item.staged.clone();
-                self.remove_staged(staged).await;
-                self.remove_pieces(&pieces).await;
-                Ok(Appended::Finished(Box::new(file)))
-            }
-            Err(error) => {
-                self.give_back().await;
-                Err(error)
-            }
-        }
+            .await?;
+        self.remove_staged(self.item.staged.clone()).await;
+        self.remove_pieces(&pieces).await;
+        Ok(Appended::Finished(Box::new(file)))
     }
 
     /// Tells the media type of the bytes. An upload of what is refused, or of other bytes than were
     /// promised, ends here.
-    async fn check(&self, head: &Bytes, sha256: Option<Sha256>, accept: Accept) -> Result<String> {
-        let (store, workspace, upload) = (&self.store, &self.workspace, &self.upload);
+    pub(super) async fn check(
+        &self,
+        head: &Bytes,
+        sha256: Option<Sha256>,
+        accept: Accept,
+    ) -> Result<String> {
+        let upload = &self.upload;
         if let (Some(promised), Some(sha256)) = (upload.sha256, sha256)
             && promised != sha256
         {
-            store.abort_upload(workspace, upload).await?;
+            self.abort(None).await?;
             return Err(Error::invalid(
                 "/Upload-Metadata",
                 format!(
@@ -182,10 +240,36 @@ impl Appending {
         let name = upload.intent.name.as_str();
         match accept(head, name, upload.content_type.as_deref()) {
             Err(Error::RefusedType { media_type }) => {
-                store.refuse_upload(workspace, upload, &media_type).await?;
+                self.abort(Some(media_type.clone())).await?;
                 Err(Error::RefusedType { media_type })
             }
             accepted => accepted,
+        }
+    }
+
+    /// Ends the upload without a file, while nobody else has claimed it.
+    ///
+    /// # Errors
+    /// `Busy` when someone has.
+    pub(super) async fn abort(&self, refused: Option<String>) -> Result<()> {
+        let (store, workspace, upload) = (&self.store, &self.workspace, &self.upload);
+        let aborted = UploadState::Aborted { refused };
+        let now = store.clock.now();
+        let held = Some(is_held(self.item.fence));
+        let mut writes = end(workspace, upload, &aborted, held, now)?;
+        let reserved = upload.reserved();
+        writes.push(quota::give_back(
+            workspace,
+            &store.shard,
+            reserved.bytes,
+            reserved.files,
+        ));
+        match store.table.transact(writes).await {
+            Ok(()) => store.remove_unfinished(workspace, upload).await,
+            Err(Rejected::Conditions(_)) => {
+                Err(store.claimed_by_another(workspace, upload.id).await)
+            }
+            Err(Rejected::Error(error)) => Err(error),
         }
     }
 }
