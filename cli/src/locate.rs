@@ -53,13 +53,11 @@ pub(crate) async fn any(client: &Client, id_or_path: &str) -> Result<Located> {
             Err(error) => Err(error),
         };
     }
-    match folder_at(client, id_or_path).await? {
-        Some(folder) => Ok(Located::Folder(folder)),
-        None => {
-            let (_, file) = file(client, id_or_path).await?;
-            Ok(Located::File(Box::new(file)))
-        }
+    if let Some(folder) = folder_at(client, id_or_path).await? {
+        return Ok(Located::Folder(folder));
     }
+    let (_, file) = file(client, id_or_path).await?;
+    Ok(Located::File(Box::new(file)))
 }
 
 /// Reads the file or folder of that id, or of that path in the trash.

@@ -168,6 +168,7 @@ impl File {
 
 /// A folder.
 #[derive(Debug, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the API")]
 pub(crate) struct Folder {
     pub(crate) id: String,
     pub(crate) name: String,

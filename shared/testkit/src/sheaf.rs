@@ -85,7 +85,7 @@ impl Sheaf {
     pub async fn start_with(options: Options) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let clock = Clock::manual();
-        let server = serve(folder.path(), &options, &clock).await;
+        let server = Box::pin(serve(folder.path(), &options, &clock)).await;
         Self {
             server,
             options,
@@ -103,7 +103,7 @@ impl Sheaf {
             folder,
         } = self;
         server.stop().await;
-        let server = serve(folder.path(), &options, &clock).await;
+        let server = Box::pin(serve(folder.path(), &options, &clock)).await;
         Self {
             server,
             options,

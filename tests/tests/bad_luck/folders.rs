@@ -147,7 +147,8 @@ async fn job_that_is_cut_off_between_steps_goes_on() {
     let job = job_of(&client, &deleted).await;
     let done = job["progress"]["done"].as_u64().unwrap();
     assert!((1..60).contains(&done), "{job}");
-    let sheaf = sheaf.restart_with(|options| options.works = true).await;
+    let restarted = sheaf.restart_with(|options| options.works = true);
+    let sheaf = Box::pin(restarted).await;
     sheaf.rest().await;
 
     let client = sheaf.admin();
@@ -226,7 +227,7 @@ async fn act(client: &Client) {
         let mut random = rand::rng();
         let depth = random.random_range(1..4);
         (0..depth)
-            .map(|_| format!("/{}", ["a", "b"][random.random_range(0..2)]))
+            .map(|_| ["/a", "/b"][random.random_range(0..2)])
             .collect::<String>()
     };
     let answer = match what {

@@ -290,7 +290,7 @@ async fn nothing_of_a_quota_leaks_when_processes_end_at_any_moment() {
                 store.abort_upload(&workspace(), &read_before).await?;
                 store.abort_upload(&workspace(), &upload).await
             };
-            match tokio::time::timeout(time, work).await {
+            match tokio::time::timeout(time, Box::pin(work)).await {
                 Err(_) | Ok(Ok(()) | Err(Error::QuotaExceeded { .. })) => {}
                 Ok(Err(error)) => panic!("{error:?}"),
             }

@@ -355,9 +355,10 @@ async fn staged_bytes_that_no_upload_names_are_removed_and_others_stay() {
     let upload = Upload::begin(&client, 10, &[("filename", "a.bin")]).await;
     upload.patch(0, b"abc").await.expect(204);
     let id: UploadId = upload.id().parse().unwrap();
-    let lost = |upload| ObjectKey::Staged(workspace(), upload, BlobId::new(uuid::Uuid::new_v4()));
+    let unnamed =
+        |upload| ObjectKey::Staged(workspace(), upload, BlobId::new(uuid::Uuid::new_v4()));
     let unknown = UploadId::new(uuid::Uuid::new_v4());
-    for key in [lost(id), lost(unknown)] {
+    for key in [unnamed(id), unnamed(unknown)] {
         blobs.put(&key, "lost".into(), "text/plain").await.unwrap();
     }
     assert_eq!(staged(&sheaf).await, 3);

@@ -170,7 +170,7 @@ async fn names_in_many_scripts_are_moved_and_listed_in_32_levels() {
         "a b&c?d=e#f%",
     ];
     let path: String = (0..31)
-        .map(|level| format!("/{}", scripts[level % scripts.len()]))
+        .flat_map(|level| ["/", scripts[level % scripts.len()]])
         .collect();
     let deepest = folder(&client, &path).await;
     let top = folder(&client, "/żółw").await;
@@ -200,13 +200,13 @@ async fn files_uploaded_while_their_folder_is_moved_are_all_there() {
                 .await
         }
     }));
-    let moves = async {
+    let moving = async {
         for folder in ["/b", "/c", "/b", "/"] {
             let change = json!({"folder": folder});
             client.patch(&route(&moved), &change).await.expect(200);
         }
     };
-    let (files, ()) = tokio::join!(uploads, moves);
+    let (files, ()) = tokio::join!(uploads, moving);
 
     let listed = each(&client, "/v1/files?folder=/&recursive=true&limit=100", "id").await;
     assert_eq!(listed.len(), 12);

@@ -38,10 +38,11 @@ pub(super) async fn send(
     body: Body,
     checksum: Option<Checksum>,
 ) -> Result<Appended> {
+    // Boxed: the futures of sending parts within each other make one too large for a stack.
     match checksum {
-        None => send_as_they_come(appending, body).await,
+        None => Box::pin(send_as_they_come(appending, body)).await,
         Some(checksum) => match hold(body, checksum).await {
-            Ok(held) => send_held(appending, held).await,
+            Ok(held) => Box::pin(send_held(appending, held)).await,
             Err(problem) => {
                 appending.give_back().await;
                 Err(problem)

@@ -78,7 +78,7 @@ pub(super) async fn finished(
     to_the_end(async move {
         let id = tus.upload.id;
         let appending = store.claim_tus(&workspace, tus).await?;
-        appending.finish(media::accept).await?;
+        Box::pin(appending.finish(media::accept)).await?;
         store.tus(&workspace, id).await
     })
     .await
