@@ -123,6 +123,22 @@ async fn staged(sheaf: &Sheaf) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn protocol_describes_itself() {
+    // Here, because the emulator of AWS answers OPTIONS itself.
+    let Some(sheaf) = start().await else { return };
+    let client = sheaf.admin().with_token("");
+
+    let described = client.send(http::Method::OPTIONS, "/v1/tus", &[], "").await;
+
+    let described = described.expect(204);
+    assert_eq!(described.header("tus-version"), "1.0.0");
+    assert!(described.header("tus-extension").contains("concatenation"));
+    assert_eq!(described.header("tus-checksum-algorithm"), "sha1,sha256");
+    let largest: u64 = described.header("tus-max-size").parse().unwrap();
+    assert_eq!(largest, domain::tus::MAX_BYTES);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pieces_of_a_few_bytes_each_become_the_file() {
     let Some(sheaf) = start().await else { return };
     let client = sheaf.admin();

@@ -401,11 +401,9 @@ async fn bytes_that_are_not_those_that_were_promised_and_programs_are_refused() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn protocol_describes_itself_and_methods_may_be_overridden() {
+async fn methods_may_be_overridden() {
     let target = Target::start().await;
     let client = target.client(Role::Editor).await;
-
-    let described = client.send(Method::OPTIONS, "/v1/tus", &[], "").await;
     let upload = Upload::begin(&client, 3, &[("filename", "a.bin")]).await;
     let headers = [("x-http-method-override", "PATCH"), ("upload-offset", "0")];
     let sent = send(
@@ -418,9 +416,4 @@ async fn protocol_describes_itself_and_methods_may_be_overridden() {
 
     let sent = sent.await.expect(204);
     check_file(&client, sent.header("sheaf-file-id"), b"abc").await;
-    let described = described.expect(204);
-    assert_eq!(described.header("tus-version"), "1.0.0");
-    assert!(described.header("tus-extension").contains("concatenation"));
-    assert_eq!(described.header("tus-checksum-algorithm"), "sha1,sha256");
-    assert!(described.header("tus-max-size").parse::<u64>().unwrap() > 1 << 30);
 }
