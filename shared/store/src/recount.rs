@@ -7,7 +7,7 @@
 //! when it was closed. Where these say that all was at rest, a difference is one. It is mended when
 //! two walks found the same, in a transaction that holds only if still nothing has happened.
 //!
-//! What each thing counts for is said in [`charge_of`], and nowhere else: whoever reserves or returns
+//! What each thing counts for is said in `charge_of`, and nowhere else: whoever reserves or returns
 //! must leave rows of which it is true.
 
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@
 //! stands is written down after each step: the folders it is in, and the last name passed in each.
 //! The folders of the subtree cannot be moved while the walk is in them: they are in the trash or
 //! being removed, and whoever has read them before that is found out (see
-//! [`crate::folder::enter_folder`]).
+//! `crate::folder::enter_folder`).
 
 use std::time::Duration;
 

