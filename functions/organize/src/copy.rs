@@ -9,16 +9,16 @@ use api::view::file::FileView;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use domain::name::FolderPath;
 use domain::principal::Role;
 use domain::upload::expires_in;
-use domain::{Error, FileId, FolderId, WorkspaceId};
+use domain::{Error, FileId, WorkspaceId};
 use serde::Deserialize;
 use store::Store;
 use store::copy::Copy;
 use utoipa::ToSchema;
 
 use crate::body::on_taken;
+use crate::folder::Target;
 use crate::{State, answer};
 
 /// What the copy is to be; what is left out is as with the file that is copied.
@@ -40,28 +40,6 @@ pub struct CopyFile {
     /// Seconds it is to live from now on; without it, it is gone when the file that is copied is.
     #[schema(example = 604_800)]
     expires_in_s: Option<i64>,
-}
-
-/// Where a copy is to be.
-enum Place {
-    /// Where the file is that is copied.
-    Beside,
-    At(FolderPath),
-    In(FolderId),
-}
-
-impl CopyFile {
-    fn place(&self) -> domain::Result<Place> {
-        match (&self.folder, self.folder_id) {
-            (None, None) => Ok(Place::Beside),
-            (Some(path), None) => path.parse().map(Place::At),
-            (None, Some(id)) => Ok(Place::In(FolderId::new(id))),
-            (Some(_), Some(_)) => Err(Error::invalid(
-                "/folder_id",
-                "give either folder or folder_id",
-            )),
-        }
-    }
 }
 
 /// Copies a file: makes a new one with the same bytes, type and tags. The bytes are shared, not
@@ -100,7 +78,7 @@ pub async fn copy(
     principal.require(Role::Editor)?;
     query.finish()?;
     let id: FileId = id.parse()?;
-    let place = value.place()?;
+    let target = Target::read(value.folder.as_deref(), value.folder_id)?;
     let named = id.to_string();
     let copy = Copy {
         version: value.version,
@@ -116,7 +94,7 @@ pub async fn copy(
         )?,
     };
     let (store, workspace) = (state.store, principal.workspace);
-    Ok(to_the_end(carry_out(store, workspace, id, headers, copy, place)).await?)
+    Ok(to_the_end(carry_out(store, workspace, id, headers, copy, target)).await?)
 }
 
 async fn carry_out(
@@ -125,23 +103,20 @@ async fn carry_out(
     id: FileId,
     headers: HeaderMap,
     mut copy: Copy,
-    place: Place,
+    target: Option<Target>,
 ) -> domain::Result<Response> {
     let still = |file: &_| answer::check_if_match(&headers, file);
-    copy.folder = match place {
-        Place::Beside => None,
-        Place::In(FolderId::ROOT) => Some(FolderId::ROOT),
-        Place::In(folder) => Some(store.folder(&workspace, folder).await?.id),
-        // Before folders are made for a file that is not there or no longer as expected. Whoever
-        // repeats the request has made them already.
-        Place::At(path) => match store.folder_at(&workspace, &path).await {
-            Err(Error::NotFound { .. }) => {
-                still(&store.file(&workspace, id).await?)?;
-                Some(store.make_folders(&workspace, &path).await?)
-            }
-            found => Some(found?),
-        },
-    };
+    if let Some(target) = target {
+        // Before folders are made for a file that is not there or no longer as expected. A request
+        // that is repeated may have made its copy before that: then it is found below.
+        let checked = store.file(&workspace, id).await;
+        match checked.and_then(|file| still(&file)) {
+            Ok(()) => copy.folder = Some(target.find(&store, &workspace).await?),
+            Err(Error::NotFound { .. } | Error::Gone { .. } | Error::PreconditionFailed { .. })
+                if copy.repeatable.is_some() => {}
+            Err(error) => return Err(error),
+        }
+    }
     let file = store.copy_file(&workspace, id, &copy, still).await?;
     let location = format!("/v1/files/{}", file.id);
     let location = HeaderValue::from_str(&location)

@@ -15,11 +15,11 @@ use domain::principal::Role;
 use domain::{Error, FolderId, WorkspaceId, job};
 use serde::{Deserialize, Serialize};
 use store::Store;
-use store::organize::OnTaken;
 use store::trash::Changed;
 use store::tree::FolderChange;
 use utoipa::ToSchema;
 
+use crate::body::on_taken;
 use crate::{State, answer};
 
 /// What is to be changed of a folder; what is left out stays as it is.
@@ -239,13 +239,7 @@ pub async fn restore(
     mut query: Query,
 ) -> Result<Response> {
     principal.require(Role::Editor)?;
-    let on_taken = match query.take("on_conflict")?.as_deref() {
-        None | Some("fail") => OnTaken::Fail,
-        Some("rename") => OnTaken::Rename,
-        Some(_) => {
-            return Err(Error::invalid("/on_conflict", "on_conflict is fail or rename").into());
-        }
-    };
+    let on_taken = on_taken(query.take("on_conflict")?.as_deref())?;
     query.finish()?;
     let id: FolderId = id.parse()?;
     let (store, workspace) = (state.store, principal.workspace);

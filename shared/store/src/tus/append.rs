@@ -244,7 +244,7 @@ impl Appending {
             Err(error) => Err(error),
         };
         if let Err(error) = released
-            && !matches!(error, Error::Gone { .. })
+            && !matches!(error, Error::Gone { .. } | Error::RefusedType { .. })
         {
             // The lease ends by itself.
             warn!(upload.id = %self.upload.id, error = error.for_log(), "an upload was not given back");

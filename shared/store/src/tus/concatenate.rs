@@ -66,9 +66,12 @@ impl Store {
         match appending.assemble(accept).await {
             Ok(finished) => Ok((id, finished)),
             Err(error) if error.retry() == Retry::Never => {
-                // It would fail again: what it has reserved is returned now.
-                appending.abort(None).await?;
-                Err(error)
+                // It would fail again: what it has reserved is returned now, unless that was done where
+                // the bytes were found to be wrong.
+                match appending.abort(None).await {
+                    Ok(()) | Err(Error::Gone { .. } | Error::RefusedType { .. }) => Err(error),
+                    Err(other) => Err(other),
+                }
             }
             Err(error) => {
                 appending.give_back().await;
