@@ -261,7 +261,70 @@ pub struct File {
     pub last_accessed_at: Option<Timestamp>,
 }
 
+/// What makes a new file.
+#[derive(Clone, Debug)]
+pub struct NewFile {
+    /// Its name.
+    pub name: FileName,
+    /// The folder it is to be in.
+    pub folder: FolderId,
+    /// What the document is.
+    pub document_type: Option<Tag>,
+    /// Its tags.
+    pub tags: Tags,
+    /// Its bytes.
+    pub content: Content,
+    /// How it comes to be.
+    pub origin: Origin,
+    /// Who makes it, by pseudonym.
+    pub owner: String,
+    /// From when on it is gone.
+    pub expires_at: Option<Timestamp>,
+}
+
 impl File {
+    /// A file with its first version, of which nothing has been read yet.
+    pub fn new(id: FileId, now: Timestamp, new: NewFile) -> Self {
+        Self {
+            id,
+            name: new.name,
+            folder: new.folder,
+            document_type: new.document_type,
+            tags: new.tags,
+            status: Status::Pending,
+            version: 1,
+            content: new.content,
+            origin: new.origin,
+            owner: new.owner,
+            created_at: now,
+            updated_at: now,
+            expires_at: new.expires_at,
+            state: State::Active,
+            facts: Facts::default(),
+            given_date: None,
+            summary: None,
+            summary_reason: None,
+            failure: None,
+            favorite: false,
+            archived: false,
+            posted: None,
+            revision: 1,
+            download_count: 0,
+            last_accessed_at: None,
+        }
+    }
+
+    /// The current version, as it is when it was just made by someone.
+    pub fn made_version(&self, owner: String, now: Timestamp) -> Version {
+        Version {
+            number: self.version,
+            content: self.content.clone(),
+            owner,
+            created_at: now,
+            failure: None,
+        }
+    }
+
     /// The date the document is about: as a person gave it, else as it was read.
     pub fn document_date(&self) -> Option<Date> {
         self.given_date.or(self.facts.document_date)

@@ -2,7 +2,7 @@
 //! reader sees what was there before.
 
 use domain::facts::Facts;
-use domain::file::{Content, File, Origin, State, Status, Version};
+use domain::file::{Content, File, NewFile, Origin, State, Status};
 use domain::folder::Tally;
 use domain::name::FileName;
 use domain::upload::{Intent, OnConflict, Upload, UploadState};
@@ -12,11 +12,11 @@ use jiff::Timestamp;
 use crate::Store;
 use crate::failure::forget_failures;
 use crate::file::{Found, change_file, create_file, create_version};
-use crate::folder::{claim_name, renew_name};
+use crate::name::{claim_name, renew_name};
 use crate::quota::{self, Shard};
 use crate::reference::Sharing;
 use crate::table::{Rejected, Write};
-use crate::tally;
+use crate::tally::{self, count_file};
 use crate::upload::{close, read_version};
 use crate::work;
 
@@ -35,6 +35,33 @@ pub(crate) enum Written {
     No,
 }
 
+/// What is to be committed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Committing<'a> {
+    upload: &'a Upload,
+    content: &'a Content,
+    origin: Origin,
+    /// What belongs to the end of the session.
+    beside: &'a [Write],
+}
+
+impl<'a> Committing<'a> {
+    /// The bytes of a session, and nothing beside them.
+    pub(crate) const fn new(upload: &'a Upload, content: &'a Content, origin: Origin) -> Self {
+        Self {
+            upload,
+            content,
+            origin,
+            beside: &[],
+        }
+    }
+
+    /// With writes that belong to the end of the session.
+    pub(crate) const fn beside(self, beside: &'a [Write]) -> Self {
+        Self { beside, ..self }
+    }
+}
+
 /// What committing an upload came to.
 #[derive(Debug)]
 pub(crate) enum Committed {
@@ -44,7 +71,7 @@ pub(crate) enum Committed {
     Unwritten(Sharing),
 }
 
-/// What is to be committed.
+/// The file after the commit, and the writes that make it so.
 #[derive(Debug)]
 struct Plan {
     file: File,
@@ -68,33 +95,25 @@ impl Store {
         content: &Content,
         origin: Origin,
     ) -> Result<File> {
-        self.commit_with(workspace, upload, content, origin, &[])
-            .await
+        let committing = Committing::new(upload, content, origin);
+        self.commit_written(workspace, committing).await
     }
 
-    /// Commits an upload whose bytes are written, and `beside` it what belongs to its end.
+    /// Commits what is written.
     ///
     /// # Errors
     /// Those of [`Store::commit_upload`]; `Busy` when what stands beside does not hold.
-    pub(crate) async fn commit_with(
+    pub(crate) async fn commit_written(
         &self,
         workspace: &WorkspaceId,
-        upload: &Upload,
-        content: &Content,
-        origin: Origin,
-        beside: &[Write],
+        committing: Committing<'_>,
     ) -> Result<File> {
+        let Committing {
+            upload, content, ..
+        } = committing;
         let sharing = self.sharing(workspace, upload.blob, content).await?;
         match self
-            .commit(
-                workspace,
-                upload,
-                content,
-                origin,
-                sharing,
-                Written::Yes,
-                beside,
-            )
+            .commit(workspace, committing, sharing, Written::Yes)
             .await?
         {
             Committed::Done(file) => Ok(*file),
@@ -104,20 +123,19 @@ impl Store {
 
     /// Makes the bytes of an open upload a version of a file. `sharing` is how they were found to be
     /// shared; where that does not hold any more, it is found out again.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a part of what is committed"
-    )]
     pub(crate) async fn commit(
         &self,
         workspace: &WorkspaceId,
-        upload: &Upload,
-        content: &Content,
-        origin: Origin,
+        committing: Committing<'_>,
         sharing: Sharing,
         written: Written,
-        beside: &[Write],
     ) -> Result<Committed> {
+        let Committing {
+            upload,
+            content,
+            origin,
+            beside,
+        } = committing;
         let mut found = Some(sharing);
         let mut lost = 0;
         for _ in 0..TRIES {
@@ -131,16 +149,19 @@ impl Store {
             if written == Written::No && sharing.blob().is_none() {
                 return Ok(Committed::Unwritten(sharing));
             }
-            let content = &Content {
+            let content = Content {
                 blob: sharing.blob().unwrap_or(upload.blob),
                 ..content.clone()
             };
             let plan = match self.target(workspace, folder, upload, lost).await {
                 Ok(Target::New(name)) => {
-                    self.plan_file(workspace, upload, content, origin, folder, name, now)?
+                    let new = new_file(upload, content, origin, folder, name, now);
+                    let file = File::new(FileId::new(self.ids.sortable(now)), now, new);
+                    let writes = make_file(workspace, &file)?;
+                    Plan { file, writes }
                 }
                 Ok(Target::Existing(file)) => {
-                    plan_version(workspace, &self.shard, upload, content, *file, now)?
+                    plan_version(workspace, &self.shard, upload, &content, *file, now)?
                 }
                 Err(refusal) => {
                     let file = self.refused(workspace, upload, refusal).await?;
@@ -247,61 +268,40 @@ impl Store {
             }),
         }
     }
+}
 
-    #[expect(clippy::too_many_arguments, reason = "each is a part of the new file")]
-    fn plan_file(
-        &self,
-        workspace: &WorkspaceId,
-        upload: &Upload,
-        content: &Content,
-        origin: Origin,
-        folder: FolderId,
-        name: FileName,
-        now: Timestamp,
-    ) -> Result<Plan> {
-        let id = FileId::new(self.ids.sortable(now));
-        let intent = &upload.intent;
-        let expires_at = expiry(intent, now);
-        let file = File {
-            id,
-            name,
-            folder,
-            document_type: intent.document_type.clone(),
-            tags: intent.tags.clone(),
-            status: Status::Pending,
-            version: 1,
-            content: content.clone(),
-            origin,
-            owner: intent.owner.clone(),
-            created_at: now,
-            updated_at: now,
-            expires_at,
-            state: State::Active,
-            facts: Facts::default(),
-            given_date: None,
-            summary: None,
-            summary_reason: None,
-            failure: None,
-            favorite: false,
-            archived: false,
-            posted: None,
-            revision: 1,
-            download_count: 0,
-            last_accessed_at: None,
-        };
-        let writes = vec![
-            claim_name(workspace, folder, &file.name, id, expires_at, now)?,
-            create_file(workspace, &file)?,
-            create_version(workspace, id, &version_of(&file, upload, now))?,
-            tally::count(
-                workspace,
-                folder,
-                id.uuid(),
-                Tally::file(content.size_bytes),
-            ),
-        ];
-        Ok(Plan { file, writes })
+/// What a session makes a new file of.
+fn new_file(
+    upload: &Upload,
+    content: Content,
+    origin: Origin,
+    folder: FolderId,
+    name: FileName,
+    now: Timestamp,
+) -> NewFile {
+    let intent = &upload.intent;
+    NewFile {
+        name,
+        folder,
+        document_type: intent.document_type.clone(),
+        tags: intent.tags.clone(),
+        content,
+        origin,
+        owner: intent.owner.clone(),
+        expires_at: expiry(intent, now),
     }
+}
+
+/// Makes a new file: the first write claims its name. All of them hold only while its folder is
+/// there.
+pub(crate) fn make_file(workspace: &WorkspaceId, file: &File) -> Result<Vec<Write>> {
+    let version = file.made_version(file.owner.clone(), file.created_at);
+    Ok(vec![
+        claim_name(workspace, file, file.created_at)?,
+        create_file(workspace, file)?,
+        create_version(workspace, file.id, &version)?,
+        count_file(workspace, file),
+    ])
 }
 
 /// From when on a file is gone that is given these bytes now; none when nothing is said of it.
@@ -311,8 +311,19 @@ fn expiry(intent: &Intent, now: Timestamp) -> Option<Timestamp> {
         .and_then(|duration| now.checked_add(duration).ok())
 }
 
+/// A version that another took the place of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Replaced {
+    number: u32,
+    growth: Tally,
+}
+
 /// Gives a file its next version, of which nothing has been read yet.
-pub(crate) fn begin_version(file: &mut File, content: &Content) {
+pub(crate) fn begin_version(file: &mut File, content: &Content) -> Replaced {
+    let replaced = Replaced {
+        number: file.version,
+        growth: Tally::growth(file.content.size_bytes, content.size_bytes),
+    };
     file.version += 1;
     file.content = content.clone();
     file.status = Status::Pending;
@@ -321,6 +332,34 @@ pub(crate) fn begin_version(file: &mut File, content: &Content) {
     file.summary = None;
     file.summary_reason = None;
     file.failure = None;
+    replaced
+}
+
+/// Writes a file that has begun a version, and the version. The first write is of the file.
+pub(crate) fn write_version(
+    workspace: &WorkspaceId,
+    file: &mut File,
+    replaced: Replaced,
+    owner: &str,
+    now: Timestamp,
+) -> Result<Vec<Write>> {
+    let version = file.made_version(owner.to_owned(), now);
+    let mut writes = vec![
+        change_file(workspace, file, now)?,
+        create_version(workspace, file.id, &version)?,
+    ];
+    // What was given up of the version before is not to be done any more.
+    writes.extend(forget_failures(workspace, file.id, replaced.number));
+    // One in the trash counts nowhere.
+    if file.state == State::Active {
+        writes.push(tally::count(
+            workspace,
+            file.folder,
+            file.id.uuid(),
+            replaced.growth,
+        ));
+    }
+    Ok(writes)
 }
 
 /// The answer when bytes that were written are asked for again, which is a defect.
@@ -342,9 +381,7 @@ fn plan_version(
     now: Timestamp,
 ) -> Result<Plan> {
     let intent = &upload.intent;
-    let replaced = file.version;
-    let growth = Tally::growth(file.content.size_bytes, content.size_bytes);
-    begin_version(&mut file, content);
+    let replaced = begin_version(&mut file, content);
     if intent.document_type.is_some() {
         file.document_type.clone_from(&intent.document_type);
     }
@@ -355,39 +392,14 @@ fn plan_version(
     if given.is_some() {
         file.expires_at = given;
     }
-    let version = version_of(&file, upload, now);
-    let mut writes = vec![
-        change_file(workspace, &mut file, now)?,
-        create_version(workspace, file.id, &version)?,
-        // A new version of a file is no new file.
-        quota::give_back(workspace, shard, 0, 1),
-    ];
-    // What was given up of the version before is not to be done any more.
-    writes.extend(forget_failures(workspace, file.id, replaced));
-    // One in the trash has no name, and counts nowhere.
-    if file.state == State::Active {
-        writes.push(tally::count(workspace, file.folder, file.id.uuid(), growth));
-    }
+    let mut writes = write_version(workspace, &mut file, replaced, &intent.owner, now)?;
+    // A new version of a file is no new file.
+    writes.push(quota::give_back(workspace, shard, 0, 1));
+    // One in the trash has no name.
     if given.is_some() && file.state == State::Active {
-        writes.push(renew_name(
-            workspace,
-            file.folder,
-            &file.name,
-            file.id,
-            given,
-        )?);
+        writes.push(renew_name(workspace, &file)?);
     }
     Ok(Plan { file, writes })
-}
-
-fn version_of(file: &File, upload: &Upload, now: Timestamp) -> Version {
-    Version {
-        number: file.version,
-        content: file.content.clone(),
-        owner: upload.intent.owner.clone(),
-        created_at: now,
-        failure: None,
-    }
 }
 
 /// What the bytes become.

@@ -1,22 +1,18 @@
 //! Copies: new files that refer to the bytes of another. No byte is copied.
 
-use domain::facts::Facts;
-use domain::file::{File, State, Status, Version};
-use domain::folder::{FolderState, Tally};
+use domain::file::{File, NewFile, State};
+use domain::folder::FolderState;
 use domain::name::FileName;
 use domain::{Error, FileId, FolderId, Result, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Store;
-use crate::file::{
-    VersionItem, check_file, check_version, create_file, create_version, readable_version,
-};
-use crate::folder::claim_name;
+use crate::commit::make_file;
+use crate::file::{VersionItem, check_file, check_version, readable_version};
 use crate::idempotency::{self, Repeatable};
 use crate::organize::OnTaken;
 use crate::reference::refer;
 use crate::table::{Rejected, Write, busy};
-use crate::tally;
 use crate::upload::read_version;
 use crate::work;
 
@@ -151,39 +147,26 @@ impl Store {
         now: Timestamp,
     ) -> File {
         let lives = copy.expires_in.map(|lives| now.checked_add(lives));
-        File {
-            id: FileId::new(self.ids.sortable(now)),
+        let new = NewFile {
             name,
             folder: copy.folder.unwrap_or(source.folder),
             document_type: source.document_type.clone(),
             tags: source.tags.clone(),
-            status: Status::Pending,
-            version: 1,
             content: version.content.clone(),
             origin: source.origin,
             owner: copy.owner.clone(),
-            created_at: now,
-            updated_at: now,
             // What was to be gone by a certain time does not live on as a copy unless someone says so.
             expires_at: match lives {
                 Some(until) => until.ok(),
                 None => source.expires_at,
             },
-            state: State::Active,
-            facts: Facts::default(),
+        };
+        File {
             // A person's date is of the current version.
             given_date: source
                 .given_date
                 .filter(|_| version.number == source.version),
-            summary: None,
-            summary_reason: None,
-            failure: None,
-            favorite: false,
-            archived: false,
-            posted: None,
-            revision: 1,
-            download_count: 0,
-            last_accessed_at: None,
+            ..File::new(FileId::new(self.ids.sortable(now)), now, new)
         }
     }
 }
@@ -195,41 +178,19 @@ fn writes_of_copy(
     file: &File,
     copy: &Copy,
 ) -> Result<(Vec<Write>, Places)> {
-    let now = file.created_at;
-    let made = Version {
-        number: file.version,
-        content: file.content.clone(),
-        owner: file.owner.clone(),
-        created_at: now,
-        failure: None,
-    };
-    let mut writes = vec![
-        claim_name(
-            workspace,
-            file.folder,
-            &file.name,
-            file.id,
-            file.expires_at,
-            now,
-        )?,
+    let mut writes = make_file(workspace, file)?;
+    writes.extend([
         check_file(workspace, source),
         check_version(workspace, source.id, version),
         refer(workspace, file.content.blob),
-        create_file(workspace, file)?,
-        create_version(workspace, file.id, &made)?,
-    ];
-    writes.push(tally::count(
-        workspace,
-        file.folder,
-        file.id.uuid(),
-        Tally::file(file.content.size_bytes),
-    ));
+    ]);
     let places = Places {
         claim: 0,
         remember: writes.len(),
     };
     if let Some(repeatable) = &copy.repeatable {
-        writes.push(idempotency::remember(workspace, repeatable, file.id, now)?);
+        let made = idempotency::remember(workspace, repeatable, file.id, file.created_at);
+        writes.push(made?);
     }
     Ok((writes, places))
 }

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use crate::Store;
 use crate::blob::ObjectKey;
-use crate::commit::{Committed, Written, missed};
+use crate::commit::{Committed, Committing, Written, missed};
 use crate::table::busy;
 use crate::upload::{Beginning, Begun};
 
@@ -110,21 +110,14 @@ impl Store {
             sha256: upload.sha256,
             promised_sha256: None,
         };
+        let committing = Committing::new(upload, &content, origin);
         // Bytes that the workspace has already are not written again, unless they go meanwhile.
         let sharing = self.sharing(workspace, upload.blob, &content).await?;
         let sharing = if sharing.blob().is_none() {
             sharing
         } else {
             match self
-                .commit(
-                    workspace,
-                    upload,
-                    &content,
-                    origin,
-                    sharing,
-                    Written::No,
-                    &[],
-                )
+                .commit(workspace, committing, sharing, Written::No)
                 .await?
             {
                 Committed::Done(file) => return Ok(*file),
@@ -136,15 +129,7 @@ impl Store {
             .create(&key, bytes, &content.content_type)
             .await?;
         match self
-            .commit(
-                workspace,
-                upload,
-                &content,
-                origin,
-                sharing,
-                Written::Yes,
-                &[],
-            )
+            .commit(workspace, committing, sharing, Written::Yes)
             .await?
         {
             Committed::Done(file) => Ok(*file),

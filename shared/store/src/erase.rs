@@ -16,8 +16,8 @@ use crate::Store;
 use crate::content;
 use crate::failure::forget_failures;
 use crate::file::{Found, GoneItem, RowKind, VersionItem, remove_version, unchanged};
-use crate::folder::free_name;
 use crate::keys::{Due, Key};
+use crate::name::free_name;
 use crate::quota;
 use crate::receipt::{Removal, keep_receipt};
 use crate::reference::{BlobItem, release};
@@ -104,11 +104,7 @@ impl Store {
         }
         let less = Tally::file(file.content.size_bytes).negated();
         let leave = tally::count(workspace, file.folder, file.id.uuid(), less);
-        let with_name = vec![
-            mark.clone(),
-            free_name(workspace, file.folder, &file.name, file.id),
-            leave.clone(),
-        ];
+        let with_name = vec![mark.clone(), free_name(workspace, file), leave.clone()];
         match self.table.transact(with_name).await {
             Ok(()) => return Ok(()),
             Err(rejected) if rejected.at(0) => return Ok(()),

@@ -1,24 +1,18 @@
-//! Folders and the names in them. A folder's row names its parent; a name's row says who has it.
+//! Folders: the row of each names its parent, and beside it stand the folders in it and its counters.
 
 use std::collections::{HashMap, HashSet};
 
 use domain::folder::{Folder, FolderState, Place, Tally, deleted};
 use domain::name::{FileName, FolderPath};
-use domain::{Error, FileId, FolderId, JobId, Kind, Result, WorkspaceId};
+use domain::{Error, FolderId, JobId, Kind, Result, WorkspaceId};
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
-use crate::keys::{CHILD_FOLDER_PREFIX, Key, TALLY_PREFIX, folder_partition, names_partition};
+use crate::keys::{CHILD_FOLDER_PREFIX, Key, TALLY_PREFIX, folder_partition};
 use crate::table::{Expression, Page, Query, Row, Write, from_row, to_row};
 use crate::tally;
-
-/// The last number up to which all are looked at in their order: most names have few forms.
-const LAST_IN_ORDER: u32 = 5;
-
-/// How often who has lost a race for a name looks among four times as many, to 1,024 at most.
-const MOST_SPREADING: u32 = 5;
 
 /// How long is known of a folder that was removed what it was in: for as long, what was put into
 /// the trash out of it finds its way to the nearest folder that is there.
@@ -30,22 +24,6 @@ const MOST_UPWARDS: usize = 16 * FolderPath::MAX_DEPTH;
 
 /// Folders whose counters are read at once.
 const COUNTED_AT_ONCE: usize = 25;
-
-/// Who has a name in a folder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NameItem {
-    /// The name itself.
-    #[serde(rename = "sk")]
-    pub name: FileName,
-    /// The file, when it is one.
-    #[serde(rename = "file_id")]
-    pub file: Option<FileId>,
-    /// The folder, when it is one.
-    #[serde(rename = "folder_id")]
-    pub folder: Option<FolderId>,
-    /// From when on the name is free again, in microseconds since 1970.
-    pub free_at_us: Option<i64>,
-}
 
 /// The row of a folder that is there.
 #[derive(Debug, Serialize, Deserialize)]
@@ -273,34 +251,6 @@ pub(crate) fn remove_folder_row(
     })
 }
 
-/// Gives a name to a folder, where nothing has it or what had it has expired.
-pub(crate) fn claim_folder_name(
-    workspace: &WorkspaceId,
-    folder: &Folder,
-    now: Timestamp,
-) -> Result<Write> {
-    let item = NameItem {
-        name: folder.name.clone(),
-        file: None,
-        folder: Some(folder.id),
-        free_at_us: None,
-    };
-    Ok(Write::Put {
-        condition: Some(is_free(now)),
-        row: to_row(Key::name(workspace, folder.parent, &folder.name), &item)?,
-    })
-}
-
-/// Frees the name of a folder. Holds while it is the folder's.
-pub(crate) fn free_folder_name(workspace: &WorkspaceId, folder: &Folder) -> Write {
-    Write::Delete {
-        condition: Some(
-            Expression::new("folder_id = :folder").text(":folder", folder.id.to_string()),
-        ),
-        key: Key::name(workspace, folder.parent, &folder.name),
-    }
-}
-
 /// Lists a folder among those in its parent.
 pub(crate) fn list_child(workspace: &WorkspaceId, folder: &Folder) -> Result<Write> {
     let item = ChildFolder {
@@ -322,84 +272,7 @@ pub(crate) fn unlist_child(workspace: &WorkspaceId, folder: &Folder) -> Write {
     }
 }
 
-/// Holds where a name has nobody, or one whose time is up.
-fn is_free(now: Timestamp) -> Expression {
-    Expression::new("attribute_not_exists(pk) OR free_at_us <= :now")
-        .number(":now", now.as_microsecond())
-}
-
-/// Gives a name to a file, where nothing has it or what had it has expired.
-pub(crate) fn claim_name(
-    workspace: &WorkspaceId,
-    folder: FolderId,
-    name: &FileName,
-    file: FileId,
-    expires_at: Option<Timestamp>,
-    now: Timestamp,
-) -> Result<Write> {
-    let item = NameItem {
-        name: name.clone(),
-        file: Some(file),
-        folder: None,
-        free_at_us: expires_at.map(Timestamp::as_microsecond),
-    };
-    Ok(Write::Put {
-        condition: Some(is_free(now)),
-        row: to_row(Key::name(workspace, folder, name), &item)?,
-    })
-}
-
-/// Frees the name of a file. The condition fails when another file has taken it since.
-pub(crate) fn free_name(
-    workspace: &WorkspaceId,
-    folder: FolderId,
-    name: &FileName,
-    file: FileId,
-) -> Write {
-    Write::Delete {
-        condition: Some(is_of(file)),
-        key: Key::name(workspace, folder, name),
-    }
-}
-
-/// Changes from when on the name of a file is free. Holds while the name is the file's.
-pub(crate) fn renew_name(
-    workspace: &WorkspaceId,
-    folder: FolderId,
-    name: &FileName,
-    file: FileId,
-    expires_at: Option<Timestamp>,
-) -> Result<Write> {
-    let item = NameItem {
-        name: name.clone(),
-        file: Some(file),
-        folder: None,
-        free_at_us: expires_at.map(Timestamp::as_microsecond),
-    };
-    Ok(Write::Put {
-        condition: Some(is_of(file)),
-        row: to_row(Key::name(workspace, folder, name), &item)?,
-    })
-}
-
-/// Holds while the name is the file's.
-fn is_of(file: FileId) -> Expression {
-    Expression::new("file_id = :file").text(":file", file.to_string())
-}
-
 impl Store {
-    /// Returns who has a name in a folder; nobody once it is free.
-    pub async fn name(
-        &self,
-        workspace: &WorkspaceId,
-        folder: FolderId,
-        name: &FileName,
-    ) -> Result<Option<NameItem>> {
-        let item: Option<NameItem> = self.table.get(Key::name(workspace, folder, name)).await?;
-        let now = self.clock.now().as_microsecond();
-        Ok(item.filter(|item| item.free_at_us.is_none_or(|at| at > now)))
-    }
-
     /// Returns what is under the ids of folders; nothing under those that never were or are
     /// forgotten.
     pub async fn found_folders(
@@ -549,115 +422,5 @@ impl Store {
                 .ok_or_else(|| Error::not_found(Kind::Folder, path))?;
         }
         Ok(at)
-    }
-
-    /// Returns a name, or one of its numbered forms, that nothing has: the next number as a rule.
-    ///
-    /// `lost` says how many names the caller has found and lost to others. The more, the further
-    /// the numbers are spread, so that many who ask at once do not all want the same.
-    ///
-    /// # Errors
-    /// `Conflict` when the numbers are used up.
-    pub(crate) async fn next_free_name(
-        &self,
-        workspace: &WorkspaceId,
-        folder: FolderId,
-        name: &FileName,
-        lost: u32,
-    ) -> Result<FileName> {
-        if self.name(workspace, folder, name).await?.is_none() {
-            return Ok(name.clone());
-        }
-        let next = self.next_free_number(workspace, folder, name).await?;
-        let spread = 4_u32.pow(lost.min(MOST_SPREADING));
-        let further = next.saturating_add(self.random_below(spread));
-        let is_free = further == next
-            || !self
-                .is_number_taken(workspace, folder, name, further)
-                .await?;
-        Ok(name.numbered(if is_free { further } else { next }))
-    }
-
-    /// Returns a number that is free and whose predecessor is taken, in about two reads for each
-    /// doubling of how many are.
-    async fn next_free_number(
-        &self,
-        workspace: &WorkspaceId,
-        folder: FolderId,
-        name: &FileName,
-    ) -> Result<u32> {
-        let mut taken = 1;
-        let mut free = loop {
-            // In random steps, so that nobody can have taken just the numbers that are looked at.
-            let step = if taken < LAST_IN_ORDER {
-                1
-            } else {
-                taken - self.random_below(taken / 2)
-            };
-            let number = taken.checked_add(step).ok_or_else(|| used_up(name))?;
-            if !self
-                .is_number_taken(workspace, folder, name, number)
-                .await?
-            {
-                break number;
-            }
-            taken = number;
-        };
-        while free - taken > 1 {
-            let middle = taken + (free - taken) / 2;
-            if self
-                .is_number_taken(workspace, folder, name, middle)
-                .await?
-            {
-                taken = middle;
-            } else {
-                free = middle;
-            }
-        }
-        Ok(free)
-    }
-
-    async fn is_number_taken(
-        &self,
-        workspace: &WorkspaceId,
-        folder: FolderId,
-        name: &FileName,
-        number: u32,
-    ) -> Result<bool> {
-        let numbered = name.numbered(number);
-        let item = self.name(workspace, folder, &numbered).await?;
-        Ok(item.is_some())
-    }
-
-    /// A random number from 0 to below `limit`; 0 when that is 0.
-    fn random_below(&self, limit: u32) -> u32 {
-        let random = self.ids.random().as_u128();
-        let below = random.checked_rem(u128::from(limit)).unwrap_or_default();
-        u32::try_from(below).unwrap_or_default()
-    }
-
-    /// Returns the names in a folder, in order, a page at a time, from after `after`.
-    pub async fn names_in(
-        &self,
-        workspace: &WorkspaceId,
-        folder: FolderId,
-        after: Option<&FileName>,
-        limit: i32,
-    ) -> Result<Page<NameItem>> {
-        let start: Option<Row> = after.map(|name| Key::name(workspace, folder, name).attributes());
-        self.table
-            .query(Query {
-                limit,
-                start,
-                ..Query::prefix(names_partition(workspace, folder), "")
-            })
-            .await
-    }
-}
-
-fn used_up(name: &FileName) -> Error {
-    Error::Conflict {
-        code: "name_taken",
-        detail: format!("{name} is taken and so are its numbered forms: choose another name"),
     }
 }

@@ -30,6 +30,7 @@ pub mod keys;
 pub mod lease;
 pub mod listing;
 pub mod membership;
+pub mod name;
 pub mod organize;
 pub mod queue;
 pub mod quota;

@@ -4,7 +4,7 @@
 //! each name has one file and each file in a folder has its name.
 
 use domain::file::{File, State, Status};
-use domain::folder::{Place, Tally};
+use domain::folder::Place;
 use domain::message::Work;
 use domain::name::FileName;
 use domain::tag::{Tag, Tags};
@@ -15,11 +15,12 @@ use jiff::civil::Date;
 use crate::Store;
 use crate::failure::forget_failures;
 use crate::file::{change_file, unfail_version};
-use crate::folder::{claim_name, free_name, renew_name};
 use crate::membership::place_work;
+use crate::name::{claim_name, free_name, renew_name};
 use crate::table::{Rejected, Write, busy};
-use crate::tally;
+use crate::tally::{count_file, uncount_file};
 use crate::trash::nearest_active;
+use crate::tree::stay_active;
 use crate::upload::read_version;
 use crate::work;
 
@@ -120,7 +121,12 @@ impl Store {
             if file == before {
                 return Ok(file);
             }
-            let plan = self.plan_change(workspace, &before, file)?;
+            let mut plan = self.plan_change(workspace, &before, file)?;
+            if plan.file.folder != before.folder {
+                // A file that is there already is not to go with a folder that is just being deleted.
+                let above = self.active_upwards(workspace, plan.file.folder).await?;
+                plan.writes.extend(stay_active(workspace, &above)?);
+            }
             if let Some(file) = self.carry_out(plan).await? {
                 return Ok(file);
             }
@@ -148,8 +154,8 @@ impl Store {
             let now = self.clock.now();
             let writes = vec![
                 change_file(workspace, &mut file, now)?,
-                free_name(workspace, file.folder, &file.name, file.id),
-                uncount(workspace, &file),
+                free_name(workspace, &file),
+                uncount_file(workspace, &file),
             ];
             // What is posted nowhere is in no dossier.
             let work = file.posted.is_some().then(|| place_work(workspace, id));
@@ -188,9 +194,8 @@ impl Store {
             }
             let mut file = before.clone();
             file.state = State::Active;
-            file.folder = nearest_active(&upwards)
-                .first()
-                .map_or(FolderId::ROOT, |folder| folder.id);
+            let above = nearest_active(&upwards);
+            file.folder = above.first().map_or(FolderId::ROOT, |folder| folder.id);
             if on_taken == OnTaken::Rename {
                 // A try can also have failed because the file itself was changed.
                 if let Some(name) = &found {
@@ -205,14 +210,15 @@ impl Store {
             let now = self.clock.now();
             let mut writes = vec![
                 change_file(workspace, &mut file, now)?,
-                claim(workspace, &file, now)?,
-                count(workspace, &file),
+                claim_name(workspace, &file, now)?,
+                count_file(workspace, &file),
             ];
             if before.state == State::Active {
                 // It leaves a folder that is in the trash.
-                writes.push(free_name(workspace, before.folder, &before.name, id));
-                writes.push(uncount(workspace, &before));
+                writes.push(free_name(workspace, &before));
+                writes.push(uncount_file(workspace, &before));
             }
+            writes.extend(stay_active(workspace, above)?);
             let work = has_been_read(&file).then(|| place_work(workspace, id));
             // When a free name is looked for and lost to another, the next one is looked for.
             let claim = (on_taken == OnTaken::Fail).then_some(1);
@@ -272,20 +278,14 @@ impl Store {
         let moved = file.name != before.name || file.folder != before.folder;
         if file.state == State::Active && moved {
             claimed = Some(writes.len());
-            writes.push(claim(workspace, &file, now)?);
-            writes.push(free_name(workspace, before.folder, &before.name, file.id));
+            writes.push(claim_name(workspace, &file, now)?);
+            writes.push(free_name(workspace, before));
         } else if file.state == State::Active && file.expires_at != before.expires_at {
-            writes.push(renew_name(
-                workspace,
-                file.folder,
-                &file.name,
-                file.id,
-                file.expires_at,
-            )?);
+            writes.push(renew_name(workspace, &file)?);
         }
         if file.state == State::Active && file.folder != before.folder {
-            writes.push(uncount(workspace, before));
-            writes.push(count(workspace, &file));
+            writes.push(uncount_file(workspace, before));
+            writes.push(count_file(workspace, &file));
         }
         let sorted_anew = file.document_type != before.document_type
             || file.tags != before.tags
@@ -337,29 +337,6 @@ fn plan(
         claim,
         work,
     })
-}
-
-/// Counts a file in its folder.
-fn count(workspace: &WorkspaceId, file: &File) -> Write {
-    let tally = Tally::file(file.content.size_bytes);
-    tally::count(workspace, file.folder, file.id.uuid(), tally)
-}
-
-/// Counts a file no more in its folder.
-fn uncount(workspace: &WorkspaceId, file: &File) -> Write {
-    let tally = Tally::file(file.content.size_bytes).negated();
-    tally::count(workspace, file.folder, file.id.uuid(), tally)
-}
-
-fn claim(workspace: &WorkspaceId, file: &File, now: Timestamp) -> Result<Write> {
-    claim_name(
-        workspace,
-        file.folder,
-        &file.name,
-        file.id,
-        file.expires_at,
-        now,
-    )
 }
 
 fn apply(change: &FileChange, file: &mut File) {

@@ -17,8 +17,9 @@ use domain::{Error, FileId, FolderId, JobId, Kind, Result, Retry, WorkspaceId};
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
-use crate::folder::{Found, NameItem, enter_folder, remove_folder_row};
+use crate::folder::{Found, enter_folder, remove_folder_row};
 use crate::job::{JobItem, Next, Step};
+use crate::name::NameItem;
 use crate::table::{Rejected, busy};
 use crate::tally;
 use crate::trash::unlink;

@@ -4,6 +4,7 @@
 //! counts in the same shard for as long as it is there, so each shard is right by itself and never
 //! below zero. The counters change in the very transaction that changes what they count.
 
+use domain::file::File;
 use domain::folder::Tally;
 use domain::{FolderId, WorkspaceId};
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,18 @@ pub(crate) fn count(workspace: &WorkspaceId, folder: FolderId, child: Uuid, by: 
             .number(":folders", by.folders)
             .number(":bytes", by.bytes),
     }
+}
+
+/// Counts a file in its folder.
+pub(crate) fn count_file(workspace: &WorkspaceId, file: &File) -> Write {
+    let tally = Tally::file(file.content.size_bytes);
+    count(workspace, file.folder, file.id.uuid(), tally)
+}
+
+/// Counts a file no more in its folder.
+pub(crate) fn uncount_file(workspace: &WorkspaceId, file: &File) -> Write {
+    let tally = Tally::file(file.content.size_bytes).negated();
+    count(workspace, file.folder, file.id.uuid(), tally)
 }
 
 /// Writes the counters of a new folder.

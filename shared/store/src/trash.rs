@@ -10,11 +10,10 @@ use domain::{Error, FolderId, Kind, Result, WorkspaceId};
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
-use crate::folder::{
-    Found, change_folder_row, claim_folder_name, free_folder_name, list_child, unlist_child,
-};
+use crate::folder::{Found, change_folder_row, list_child, unlist_child};
 use crate::job::NewJob;
 use crate::keys::{Key, trash_partition};
+use crate::name::{claim_folder_name, free_folder_name};
 use crate::organize::OnTaken;
 use crate::table::{Page, Query, Rejected, Row, Write, busy, to_row};
 use crate::tally;

@@ -14,11 +14,9 @@ use domain::{Error, FolderId, Kind, Result, WorkspaceId};
 use jiff::Timestamp;
 
 use crate::Store;
-use crate::folder::{
-    Found, change_folder_row, claim_folder_name, folder_row, free_folder_name, list_child,
-    unlist_child,
-};
+use crate::folder::{Found, change_folder_row, folder_row, list_child, unlist_child};
 use crate::keys::Key;
+use crate::name::{claim_folder_name, free_folder_name};
 use crate::table::{Expression, Rejected, Write, busy};
 use crate::tally;
 
@@ -378,6 +376,17 @@ pub(crate) fn room_below(
         });
     }
     Ok(writes)
+}
+
+/// Holds while these folders are where they were read, and none of them in the trash or being removed.
+pub(crate) fn stay_active(workspace: &WorkspaceId, folders: &[Folder]) -> Result<Vec<Write>> {
+    let check = |folder: &Folder| {
+        Ok(Write::Check {
+            condition: stays_active(folder)?,
+            key: Key::folder(workspace, folder.id),
+        })
+    };
+    folders.iter().map(check).collect()
 }
 
 /// Says whether a move is refused because there is too much below the folder, by what it notes.

@@ -313,17 +313,9 @@ impl Store {
         upload: &Upload,
         refused: Option<String>,
     ) -> Result<()> {
-        let aborted = UploadState::Aborted { refused };
         let mut upload = upload.clone();
         for _ in 0..TRIES {
-            let mut writes = end(workspace, &upload, &aborted, None, self.clock.now())?;
-            let reserved = upload.reserved();
-            writes.push(quota::give_back(
-                workspace,
-                &self.shard,
-                reserved.bytes,
-                reserved.files,
-            ));
+            let writes = self.giving_up(workspace, &upload, refused.clone(), None)?;
             match self.table.transact(writes).await {
                 Ok(()) => return self.remove_unfinished(workspace, &upload).await,
                 Err(Rejected::Conditions(_)) => {}
@@ -337,6 +329,27 @@ impl Store {
             };
         }
         Err(crate::table::busy("the upload is growing"))
+    }
+
+    /// The writes that give up an open session and return what it has reserved. Where `held` is given,
+    /// they hold only while the state of the tus upload is like that.
+    pub(crate) fn giving_up(
+        &self,
+        workspace: &WorkspaceId,
+        upload: &Upload,
+        refused: Option<String>,
+        held: Option<Expression>,
+    ) -> Result<Vec<Write>> {
+        let aborted = UploadState::Aborted { refused };
+        let mut writes = end(workspace, upload, &aborted, held, self.clock.now())?;
+        let reserved = upload.reserved();
+        writes.push(quota::give_back(
+            workspace,
+            &self.shard,
+            reserved.bytes,
+            reserved.files,
+        ));
+        Ok(writes)
     }
 
     /// Removes what there is in S3 of a session that ended without a file.

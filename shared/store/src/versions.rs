@@ -4,28 +4,23 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use domain::file::{File, State, Version};
-use domain::folder::Tally;
+use domain::file::File;
 use domain::receipt::{Reason, Receipt, RemovedVersion};
 use domain::{BlobId, Error, FileId, Kind, ReceiptId, Result, Sha256, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
 use crate::Store;
-use crate::commit::begin_version;
+use crate::commit::{begin_version, write_version};
 use crate::content;
-use crate::failure::{forget_failures, forget_reading};
-use crate::file::{
-    VersionItem, change_file, check_file, check_version, create_version, readable_version,
-    remove_version,
-};
+use crate::failure::forget_reading;
+use crate::file::{VersionItem, check_file, check_version, readable_version, remove_version};
 use crate::idempotency::{self, Repeatable};
 use crate::keys::{Key, VERSION_PREFIX, file_partition};
 use crate::quota;
 use crate::receipt::{Removal, keep_page, keep_receipt};
 use crate::reference::{BlobItem, refer, release};
 use crate::table::{Query, Rejected, busy};
-use crate::tally;
 use crate::upload::read_version;
 use crate::work;
 
@@ -87,30 +82,14 @@ impl Store {
                 return Ok(file);
             }
             let now = self.clock.now();
-            let replaced = file.version;
-            let growth = Tally::growth(file.content.size_bytes, item.content.size_bytes);
-            begin_version(&mut file, &item.content);
-            let version = Version {
-                number: file.version,
-                content: item.content.clone(),
-                owner: owner.to_owned(),
-                created_at: now,
-                failure: None,
-            };
+            let replaced = begin_version(&mut file, &item.content);
             let work = read_version(workspace, id, file.version);
-            let mut writes = vec![
-                change_file(workspace, &mut file, now)?,
+            let mut writes = write_version(workspace, &mut file, replaced, owner, now)?;
+            writes.extend([
                 check_version(workspace, id, &item),
                 refer(workspace, item.content.blob),
-                create_version(workspace, id, &version)?,
                 work::ask(&work, now)?,
-            ];
-            // What was given up of the version before is not to be done any more.
-            writes.extend(forget_failures(workspace, id, replaced));
-            // What is in the trash counts nowhere.
-            if file.state == State::Active {
-                writes.push(tally::count(workspace, file.folder, id.uuid(), growth));
-            }
+            ]);
             if let Some(repeatable) = repeatable {
                 writes.push(idempotency::remember(workspace, repeatable, id, now)?);
             }

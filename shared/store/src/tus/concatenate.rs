@@ -127,7 +127,7 @@ impl Appending {
                 let bytes = self.read_joined(&pieces, part).await?;
                 self.gather(&bytes);
             }
-            return self.complete_single(accept).await;
+            return self.complete_single(accept, &pieces).await;
         }
         let multipart_id = self.multipart().await?;
         let key = self.key();
@@ -156,11 +156,11 @@ impl Appending {
         let head = self.store.blobs.read_head(&key, HEAD_BYTES).await?;
         // The hash of the whole does not follow from those of its pieces: the pipeline finds it.
         let content_type = self.check(&head, None, accept).await?;
-        self.commit(content_type, None).await
+        self.commit(content_type, None, &pieces).await
     }
 
     /// Returns the sessions of the pieces, in order.
-    pub(super) async fn pieces(&self) -> Result<Vec<Upload>> {
+    async fn pieces(&self) -> Result<Vec<Upload>> {
         let mut pieces = Vec::with_capacity(self.item.pieces.len());
         for piece in &self.item.pieces {
             pieces.push(self.store.piece(&self.workspace, *piece).await?);

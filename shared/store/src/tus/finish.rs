@@ -6,16 +6,16 @@
 
 use bytes::Bytes;
 use domain::file::{BlobRef, Content, Origin};
-use domain::upload::{Plan, TusKind, UploadState};
+use domain::upload::{Plan, TusKind, Upload};
 use domain::{BlobId, Error, Result, Sha256};
 
 use super::{Appended, Appending, TusItem, UNKNOWN_TYPE, is_held};
 use crate::blob::Completed;
+use crate::commit::Committing;
 use crate::finish::{Accept, HEAD_BYTES};
 use crate::keys::Key;
-use crate::quota;
 use crate::table::{Rejected, Write, to_row};
-use crate::upload::{end, forgotten_at, move_blob};
+use crate::upload::{forgotten_at, move_blob};
 
 /// How often bytes are written to another place where those of someone else are in theirs.
 const TRIES: u32 = 4;
@@ -28,7 +28,7 @@ impl Appending {
             if is_piece {
                 return self.make_piece().await;
             }
-            return self.complete_single(accept).await;
+            return self.complete_single(accept, &[]).await;
         }
         if !self.gathered.is_empty() || !self.item.staged.is_empty() {
             self.send_part().await?;
@@ -41,18 +41,22 @@ impl Appending {
         let sha256 = self.take_hash();
         let head = self.store.blobs.read_head(&self.key(), HEAD_BYTES).await?;
         let content_type = self.check(&head, sha256, accept).await?;
-        self.commit(content_type, sha256).await
+        self.commit(content_type, sha256, &[]).await
     }
 
-    /// Makes a file of few bytes.
-    pub(super) async fn complete_single(&mut self, accept: Accept) -> Result<Appended> {
+    /// Makes a file of few bytes, which may be those of pieces.
+    pub(super) async fn complete_single(
+        &mut self,
+        accept: Accept,
+        pieces: &[Upload],
+    ) -> Result<Appended> {
         let bytes = self.staged_and_gathered().await?;
         let sha256 = self.take_hash().unwrap_or_else(|| Sha256::of(&bytes));
         let head_bytes = usize::try_from(HEAD_BYTES).unwrap_or(usize::MAX);
         let head = bytes.slice(..bytes.len().min(head_bytes));
         let content_type = self.check(&head, Some(sha256), accept).await?;
         self.write_object(bytes, &content_type, sha256).await?;
-        self.commit(content_type, Some(sha256)).await
+        self.commit(content_type, Some(sha256), pieces).await
     }
 
     /// Makes a piece of few bytes.
@@ -171,11 +175,13 @@ impl Appending {
         }
     }
 
-    /// Makes the object a version of a file. Holds while nobody else has claimed the upload.
+    /// Makes the object a version of a file, and ends the pieces it is made of. Holds while nobody else
+    /// has claimed the upload, and the pieces are as they were read.
     pub(super) async fn commit(
         &mut self,
         content_type: String,
         sha256: Option<Sha256>,
+        pieces: &[Upload],
     ) -> Result<Appended> {
         let size_bytes = self.item.length_bytes.unwrap_or(self.item.offset_bytes);
         let content = Content {
@@ -200,20 +206,14 @@ impl Appending {
             condition: Some(is_held(self.item.fence)),
             row: to_row(Key::tus(&self.workspace, self.upload.id), &finished)?,
         }];
-        let pieces = self.pieces().await?;
-        beside.extend(self.ends_of(&pieces)?);
+        beside.extend(self.ends_of(pieces)?);
+        let committing = Committing::new(&self.upload, &content, Origin::Uploaded).beside(&beside);
         let file = self
             .store
-            .commit_with(
-                &self.workspace,
-                &self.upload,
-                &content,
-                Origin::Uploaded,
-                &beside,
-            )
+            .commit_written(&self.workspace, committing)
             .await?;
         self.remove_staged(self.item.staged.clone()).await;
-        self.remove_pieces(&pieces).await;
+        self.remove_pieces(pieces).await;
         Ok(Appended::Finished(Box::new(file)))
     }
 
@@ -253,17 +253,8 @@ impl Appending {
     /// `Busy` when someone has.
     pub(super) async fn abort(&self, refused: Option<String>) -> Result<()> {
         let (store, workspace, upload) = (&self.store, &self.workspace, &self.upload);
-        let aborted = UploadState::Aborted { refused };
-        let now = store.clock.now();
         let held = Some(is_held(self.item.fence));
-        let mut writes = end(workspace, upload, &aborted, held, now)?;
-        let reserved = upload.reserved();
-        writes.push(quota::give_back(
-            workspace,
-            &store.shard,
-            reserved.bytes,
-            reserved.files,
-        ));
+        let writes = store.giving_up(workspace, upload, refused, held)?;
         match store.table.transact(writes).await {
             Ok(()) => store.remove_unfinished(workspace, upload).await,
             Err(Rejected::Conditions(_)) => {
