@@ -20,14 +20,15 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use domain::message::{Destination, Task, Work};
-use domain::{Error, Result, Retry};
+use domain::Result;
+use domain::message::{Destination, Task};
 use extract::{Extractor, Limits};
 use runtime::batch::{self, Message, Outcome};
 use runtime::config::ConfigError;
 use store::Store;
 use store::work::WorkItem;
-use tracing::{error, info, warn};
+use store::worker::{self, Progress, Setback};
+use tracing::{error, warn};
 
 use crate::message::Received;
 
@@ -52,9 +53,6 @@ const SLICE_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// Pages of 100 files: at some 50 milliseconds a file they take half a minute.
 const FILL_PAGES: usize = 6;
-
-/// How often work begins again at once because someone else changed what it was about to change.
-const RACES: u32 = 4;
 
 impl State {
     /// Works with this store and this reader of files, within the usual limits.
@@ -102,10 +100,6 @@ fn empty_scratch() -> Result<PathBuf, ConfigError> {
     Ok(folder)
 }
 
-/// How often the queue gives out a message before it goes to the dead letters. `template.yaml`
-/// says the same as `maxReceiveCount`.
-pub const MAX_RECEIVES: u32 = 5;
-
 /// Handles a batch of messages; those that failed are named and come again.
 pub async fn handle(state: &State, event: SqsEvent) -> SqsBatchResponse {
     batch::run(
@@ -118,7 +112,20 @@ pub async fn handle(state: &State, event: SqsEvent) -> SqsBatchResponse {
 
 async fn handle_one(state: &State, message: Message) -> Outcome {
     match message::read(&message.body) {
-        Ok(Received::Work(work)) => handle_work(state, &work, message.receive_count).await,
+        Ok(Received::Work(work)) => {
+            worker::receive_work(
+                &state.store,
+                &work,
+                message.receive_count,
+                |item| async move {
+                    perform(state, &item)
+                        .await
+                        .map(|()| Progress::Finished)
+                        .map_err(|error| Setback::at("ingest", &error))
+                },
+            )
+            .await
+        }
         Ok(Received::Objects(objects)) => {
             for object in objects {
                 if let Err(error) = arrival::take(state, &object).await {
@@ -133,33 +140,6 @@ async fn handle_one(state: &State, message: Message) -> Outcome {
             error!(detail, "a message cannot be read");
             Outcome::Again
         }
-    }
-}
-
-async fn handle_work(state: &State, work: &Work, receive_count: u32) -> Outcome {
-    let store = &state.store;
-    let is_last = receive_count >= MAX_RECEIVES;
-    let mut found = store.begin_work(work, is_last).await;
-    let mut races = 0;
-    loop {
-        let item = match found {
-            Ok(Some(item)) => item,
-            // Done before: this is a duplicate.
-            Ok(None) => return Outcome::Done,
-            Err(error) => {
-                warn!(work.id = %work.id, error = error.for_log(), "work could not be looked up");
-                return Outcome::Again;
-            }
-        };
-        let result = perform(state, &item).await;
-        races += 1;
-        if races == RACES || !matches!(result, Err(Error::Busy { .. })) {
-            if !item.is_asked_by(work) {
-                return settle_earlier(&item, result);
-            }
-            return settle(state, &item, result, receive_count).await;
-        }
-        found = store.work(&work.workspace, work.id).await;
     }
 }
 
@@ -181,38 +161,4 @@ async fn perform(state: &State, item: &WorkItem) -> Result<()> {
             Ok(())
         }
     }
-}
-
-/// Decides what becomes of a message whose work was asked for again since: done. What it could not
-/// do is left to the message of the later asking, which has all its tries.
-fn settle_earlier(item: &WorkItem, result: Result<()>) -> Outcome {
-    match result {
-        Ok(()) => info!(work.id = %item.work.id, "work done"),
-        Err(error) => {
-            warn!(work.id = %item.work.id, error = error.for_log(), "work failed that was asked for again");
-        }
-    }
-    Outcome::Done
-}
-
-/// Decides what becomes of a message after its work: done, again, or given up and listed.
-async fn settle(state: &State, item: &WorkItem, result: Result<()>, receive_count: u32) -> Outcome {
-    let Err(error) = result else {
-        info!(work.id = %item.work.id, "work done");
-        return Outcome::Done;
-    };
-    let last = receive_count >= MAX_RECEIVES;
-    warn!(work.id = %item.work.id, receive_count, error = error.for_log(), "work failed");
-    if error.retry() == Retry::Later && !last {
-        return Outcome::Again;
-    }
-    let failure = domain::file::Failure {
-        stage: "ingest".to_owned(),
-        code: "gave_up".to_owned(),
-        detail: format!("{error}: redrive it once the cause is gone"),
-    };
-    if let Err(error) = state.store.give_up(item, failure).await {
-        warn!(work.id = %item.work.id, error = error.for_log(), "work could not be given up");
-    }
-    Outcome::Again
 }

@@ -36,11 +36,7 @@ pub(crate) fn read(body: &str) -> Result<Received, String> {
                 .collect(),
         ));
     }
-    let work: Work = batch::parse(body)?;
-    if work.v > Work::FORMAT {
-        return Err(format!("format {} is newer than this function", work.v));
-    }
-    Ok(Received::Work(work))
+    store::worker::read(body).map(Received::Work)
 }
 
 /// S3 writes keys in events as a form would: percent-encoded, with `+` for a space.

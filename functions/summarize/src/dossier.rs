@@ -9,10 +9,11 @@ use domain::file::File;
 use domain::{DossierId, Error, FileId, Kind, WorkspaceId};
 use rust_decimal::Decimal;
 use store::work::WorkItem;
+use store::worker::Progress;
 use tracing::{info, warn};
 
 use crate::stop::Stop;
-use crate::{Progress, State};
+use crate::{LATER, State};
 
 /// Most members whose names and own summaries are read. The figures are of all members; a model is
 /// shown fewer documents than these.
@@ -45,7 +46,7 @@ pub(crate) async fn summarize(
         return Ok(Progress::Finished);
     };
     let Some(lease) = store.claim_dossier(workspace, &kept.dossier).await? else {
-        return Ok(Progress::Later);
+        return Ok(Progress::Later(LATER));
     };
     if let Err(stop) = write(state, workspace, &kept.dossier, lease).await {
         release(state, item, id, lease).await;

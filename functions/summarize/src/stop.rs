@@ -4,6 +4,7 @@ use ai::ModelError;
 use domain::file::Failure;
 use domain::{Error, Retry};
 use runtime::telemetry::chain_of;
+use store::worker::Setback;
 use thiserror::Error as ThisError;
 
 /// Why work on a summary stopped.
@@ -26,9 +27,20 @@ pub(crate) enum Stop {
     Misrouted,
 }
 
+impl From<Stop> for Setback {
+    fn from(stop: Stop) -> Self {
+        Self {
+            retry: stop.retry(),
+            lost_race: matches!(stop, Stop::Store(Error::Busy { .. })),
+            failure: stop.failure(),
+            cause: stop.for_log(),
+        }
+    }
+}
+
 impl Stop {
     /// Says whether the same work may succeed when it is tried again.
-    pub(crate) const fn retry(&self) -> Retry {
+    const fn retry(&self) -> Retry {
         match self {
             Self::Model(error) => error.retry(),
             Self::Store(error) => error.retry(),
@@ -39,7 +51,7 @@ impl Stop {
     }
 
     /// Writes it for a log, which quotes neither names nor documents.
-    pub(crate) fn for_log(&self) -> String {
+    fn for_log(&self) -> String {
         match self {
             Self::Store(error) | Self::Figures(error) => error.for_log(),
             Self::Model(ModelError::Misquoted(_)) => self.code().to_owned(),
@@ -48,7 +60,7 @@ impl Stop {
     }
 
     /// Returns a word that programs can switch on.
-    pub(crate) const fn code(&self) -> &'static str {
+    const fn code(&self) -> &'static str {
         match self {
             Self::Model(error) => error.code(),
             Self::Store(Error::Busy { .. }) => "busy",
@@ -61,7 +73,7 @@ impl Stop {
     }
 
     /// Returns the failure as it is listed; none for work that is not this function's to give up.
-    pub(crate) fn failure(&self) -> Option<Failure> {
+    fn failure(&self) -> Option<Failure> {
         Some(Failure {
             stage: "summarize".to_owned(),
             code: self.code().to_owned(),

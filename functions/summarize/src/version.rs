@@ -8,10 +8,11 @@ use store::blob::ObjectKey;
 use store::content::{ContentItem, Reading};
 use store::summary::{Claim, Claimed};
 use store::work::WorkItem;
+use store::worker::Progress;
 use tracing::{info, warn};
 
 use crate::stop::Stop;
-use crate::{Progress, State};
+use crate::{LATER, State};
 
 /// Longest text that is read, in bytes: as much as the extractor writes at most.
 const MAX_TEXT_BYTES: u64 = 16 * 1024 * 1024;
@@ -38,7 +39,7 @@ pub(crate) async fn summarize(
     };
     let (key, content) = readable(state, item, &file).await?;
     match store.claim_summary(workspace, key).await? {
-        Claimed::Taken => return Ok(Progress::Later),
+        Claimed::Taken => return Ok(Progress::Later(LATER)),
         Claimed::Written(summary) => file.summary = Some(summary),
         Claimed::Yours(claim) => match write(state, item, &claim, content).await {
             Ok(summary) => file.summary = Some(summary),

@@ -10,10 +10,11 @@ use std::time::Duration;
 use domain::file::Failure;
 use domain::job::{Job, Progress, Reason, State, Task};
 use domain::message::{self, Work};
-use domain::{Error, JobId, Kind, Result, WorkspaceId};
+use domain::{Error, JobId, Kind, Result, Retry, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use crate::Store;
 use crate::keys::{self, Key};
@@ -23,10 +24,13 @@ use crate::work::{self, WorkItem, new_work};
 /// How long a job can still be asked about after its end.
 const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// How long a job rests whose step failed, when those before did not.
+const REST: Duration = Duration::from_secs(2);
+
 /// The row of a job.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct JobItem {
-    id: JobId,
+    pub(crate) id: JobId,
     pub(crate) task: Task,
     pub(crate) job_state: State,
     pub(crate) job_progress: Progress,
@@ -242,13 +246,12 @@ impl Store {
             let Some(mut kept) = kept.filter(|kept| kept.job_state == State::Running) else {
                 return self.finish(item).await;
             };
-            let step = match &kept.task {
-                Task::TrashFolder { folder } | Task::RestoreFolder { folder } => {
-                    self.place_subtree(workspace, *folder, &kept).await?
+            let step = match self.step(workspace, &kept).await {
+                Ok(step) => step,
+                Err(error) if taken > 1 && error.retry() == Retry::Later => {
+                    return self.rest(item, &error).await;
                 }
-                Task::DeleteFolder { folder } => {
-                    self.erase_subtree(workspace, *folder, id, &kept).await?
-                }
+                Err(error) => return Err(error),
             };
             let now = self.clock.now();
             kept.steps += 1;
@@ -283,6 +286,28 @@ impl Store {
                 self.send_after(&again, delay.unwrap_or_default()).await;
                 return Ok(());
             }
+        }
+        Ok(())
+    }
+
+    /// Makes the next step of a job.
+    async fn step(&self, workspace: &WorkspaceId, kept: &JobItem) -> Result<Step> {
+        match kept.task {
+            Task::TrashFolder { folder } | Task::RestoreFolder { folder } => {
+                self.place_subtree(workspace, folder, kept).await
+            }
+            Task::DeleteFolder { folder } => self.erase_subtree(workspace, folder, kept).await,
+        }
+    }
+
+    /// Has a job go on later whose last step failed and those before did not: the next try of that
+    /// step is its second of as many as any has, not the last of a message that has come far.
+    async fn rest(&self, item: &WorkItem, error: &Error) -> Result<()> {
+        warn!(work.id = %item.work.id, error = error.for_log(), "a step of a job failed");
+        let again = work::anew(&item.work);
+        let asked = work::ask_again(item, &again, self.clock.now())?;
+        if self.note_step(vec![asked]).await? {
+            self.send_after(&again, REST).await;
         }
         Ok(())
     }

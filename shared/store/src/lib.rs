@@ -54,6 +54,7 @@ pub mod verify;
 pub mod versions;
 pub mod walk;
 pub mod work;
+pub mod worker;
 
 use std::sync::Arc;
 

@@ -115,10 +115,9 @@ impl Store {
         &self,
         workspace: &WorkspaceId,
         root: FolderId,
-        job: JobId,
         kept: &JobItem,
     ) -> Result<Step> {
-        self.walk_on(workspace, root, kept, Purpose::Erase(job))
+        self.walk_on(workspace, root, kept, Purpose::Erase(kept.id))
             .await
     }
 

@@ -83,18 +83,27 @@ pub(crate) fn anew(work: &Work) -> Work {
 /// Asks for work, in the transaction that makes it necessary. Work that is asked for again begins
 /// with all its tries.
 pub(crate) fn ask(work: &Work, now: Timestamp) -> Result<Write> {
+    asking(work, None, now)
+}
+
+/// Asks for work once more under a new name, unless someone else has asked for it since it was read.
+pub(crate) fn ask_again(item: &WorkItem, again: &Work, now: Timestamp) -> Result<Write> {
+    asking(again, Some(asked_as(item)), now)
+}
+
+fn asking(work: &Work, condition: Option<Expression>, now: Timestamp) -> Result<Write> {
     let due = Due::Work.key(lost_at(now, 0), work.id.uuid());
     let asked = work.asked.unwrap_or_else(|| Ids.random());
     Ok(Write::Update {
-        condition: None,
+        condition,
         key: Key::work(&work.workspace, work.id),
         change: Expression::new(
-            "SET job = :job, asked = :asked, due_pk = :due_pk, due_sk = :due_sk REMOVE resends, last_try",
+            "SET job = :job, asked = :new, due_pk = :due_pk, due_sk = :due_sk REMOVE resends, last_try",
         )
         .value(":job", work)?
         .text(":due_pk", due.pk)
         .text(":due_sk", due.sk)
-        .text(":asked", asked.to_string()),
+        .text(":new", asked.to_string()),
     })
 }
 

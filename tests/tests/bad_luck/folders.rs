@@ -1,7 +1,12 @@
 //! Folders that are moved across each other, and jobs that are cut off.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 
+use aws_sdk_s3::config::interceptors::BeforeSerializationInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept};
+use aws_sdk_s3::error::BoxError;
 use domain::folder::{FolderState, Tally};
 use domain::message::Task;
 use domain::{FolderId, JobId};
@@ -9,6 +14,7 @@ use futures::future::join_all;
 use rand::Rng as _;
 use serde_json::{Value, json};
 use store::Store;
+use store::blob::Blobs;
 use store::tree::FolderChange;
 use store::work::work_of;
 use testkit::{Client, Options};
@@ -166,6 +172,93 @@ async fn job_that_is_cut_off_between_steps_goes_on() {
         .get(&route.replace("?permanent=true", ""))
         .await
         .expect(410);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn job_whose_later_step_fails_begins_that_one_with_all_its_tries() {
+    let Some(sheaf) = start_with(without_work()).await else {
+        return;
+    };
+    let client = sheaf.admin();
+    join_all((0..60).map(|number| {
+        let client = client.clone();
+        async move {
+            let bytes = number.to_string();
+            client.put(&format!("name={number}&folder=/f"), bytes).await
+        }
+    }))
+    .await;
+    let folder = client
+        .post("/v1/folders", &json!({"path": "/f"}))
+        .await
+        .json();
+    let route = format!(
+        "/v1/folders/{}?permanent=true",
+        folder["id"].as_str().unwrap()
+    );
+    let deleted = client.delete(&route).await.expect(202).json();
+    let id: JobId = deleted["job"]["id"].as_str().unwrap().parse().unwrap();
+    let work = work_of(&workspace(), Task::RunJob { job: id });
+    let store = sheaf.store();
+
+    // Each time S3 fails in the second step, and in the first when it fails at once.
+    let mut before = 0;
+    for (calls, comes_further) in [(0, false), (75, true), (0, false)] {
+        let item = store.work(&workspace(), work.id).await.unwrap().unwrap();
+        let ran = failing_after(store, calls).run_job(&item, id, 9).await;
+        let again = store.work(&workspace(), work.id).await.unwrap().unwrap();
+        let done = job_of(&client, &deleted).await["progress"]["done"].as_u64();
+        let done = done.unwrap();
+        assert_eq!(ran.is_ok(), comes_further, "{ran:?}");
+        assert_eq!(again.asked != item.asked, comes_further);
+        assert_eq!(done > before, comes_further, "{done} after {before}");
+        before = done;
+    }
+    let item = store.work(&workspace(), work.id).await.unwrap().unwrap();
+    store.run_job(&item, id, 9).await.unwrap();
+    assert_eq!(job_of(&client, &deleted).await["state"], "done");
+    // The files that were being removed when S3 failed are finished by the sweep.
+    sheaf.sweep().await;
+    assert_eq!(usage(&client).await, (0, 0));
+}
+
+/// The same store, but for S3, which does nothing more after so many calls.
+fn failing_after(store: &Store, calls: usize) -> Store {
+    let client = store.blobs.client();
+    let config = client.config().to_builder().interceptor(FailsAfter {
+        calls: AtomicUsize::new(calls),
+    });
+    let blobs = Blobs::new(
+        aws_sdk_s3::Client::from_conf(config.build()),
+        store.blobs.bucket().to_owned(),
+    );
+    Store {
+        blobs,
+        ..store.clone()
+    }
+}
+
+/// Lets so many calls of S3 pass, and fails all others before they are sent.
+#[derive(Debug)]
+struct FailsAfter {
+    calls: AtomicUsize,
+}
+
+impl Intercept for FailsAfter {
+    fn name(&self) -> &'static str {
+        "FailsAfter"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let left = self
+            .calls
+            .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
+        left.map(|_| ()).map_err(|_| "S3 is away".into())
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

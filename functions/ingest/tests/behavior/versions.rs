@@ -4,7 +4,7 @@ use domain::Sha256;
 use domain::file::{Status, SummaryReason};
 use testkit::Stack;
 
-use ingest::MAX_RECEIVES;
+use store::worker::MAX_RECEIVES;
 
 use crate::{
     commit, give, give_for_time, give_until_done, is_open, placing, reading, state, workspace,

@@ -139,7 +139,7 @@ async fn a_model_that_stays_busy_fails_the_file_until_the_failure_is_redriven() 
     assert_eq!(failed["failure"]["code"], "model_timeout");
     assert_eq!(
         model.documents.load(Ordering::SeqCst),
-        summarize::MAX_RECEIVES as usize
+        store::worker::MAX_RECEIVES as usize
     );
     assert_eq!(dead_letters(&sheaf).await, 1);
 
