@@ -12,6 +12,7 @@ mod data;
 mod duration;
 mod ending;
 mod error;
+mod held;
 mod locate;
 mod output;
 mod progress;

@@ -1,5 +1,6 @@
 //! Finds the file or folder a person means: by its id, or by its path.
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization as _;
 use uuid::Uuid;
@@ -99,37 +100,18 @@ pub(crate) async fn in_trash(client: &Client, id_or_path: &str) -> Result<Locate
 /// Reads the folder of a path; none when there is none. The path of one in the trash is free.
 pub(crate) async fn folder_at(client: &Client, path: &str) -> Result<Option<Folder>> {
     let path: String = path.nfc().collect();
-    let mut found: Option<Folder> = None;
-    for name in path.split('/').filter(|name| !name.is_empty()) {
-        let parent = found.as_ref().map(|folder| folder.id.clone());
-        let Some(folder) = child(client, parent, name).await? else {
-            return Ok(None);
-        };
-        found = Some(folder);
-    }
-    Ok(found)
+    let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
+    let path = format!("/{}", names.join("/"));
+    let call = Call::get(&["folders"]).query("path", Some(&path));
+    one(client, call).await
 }
 
-/// Looks through the folders in a folder, page by page: names are not keys of the API.
-async fn child(client: &Client, parent: Option<String>, name: &str) -> Result<Option<Folder>> {
-    let call = Call::get(&["folders"])
-        .query("parent_id", parent)
-        .query("limit", Some(100));
+/// Reads the one thing that a list is of, if it is there.
+async fn one<T: DeserializeOwned>(client: &Client, call: Call) -> Result<Option<T>> {
     let what = call.describe();
-    let mut cursor: Option<String> = None;
-    loop {
-        let page = client
-            .json(call.clone().query("cursor", cursor.as_ref()))
-            .await?;
-        let page: Page<Folder> = Page::read(&what, &page)?;
-        if let Some(folder) = page.items.into_iter().find(|folder| folder.name == name) {
-            return Ok(Some(folder));
-        }
-        if page.next_cursor.is_none() || page.next_cursor == cursor {
-            return Ok(None);
-        }
-        cursor = page.next_cursor;
-    }
+    let page = client.json(call).await?;
+    let page: Page<T> = Page::read(&what, &page)?;
+    Ok(page.items.into_iter().next())
 }
 
 async fn folder_by_id(client: &Client, id: &str) -> Result<Folder> {
@@ -144,30 +126,19 @@ fn is_unknown(error: &Error) -> bool {
     matches!(error, Error::Problem(problem) if problem.status == 404)
 }
 
-/// Looks through the folder of a path, page by page: names are not keys of the API.
+/// Finds the file of a path.
 async fn id_of_path(client: &Client, path: &str) -> Result<String> {
     let (folder, name) = split(path)?;
     let call = Call::get(&["files"])
         .query("folder", Some(&folder))
-        .query("limit", Some(100));
-    let what = call.describe();
-    let mut cursor: Option<String> = None;
-    loop {
-        let page = client
-            .json(call.clone().query("cursor", cursor.as_ref()))
-            .await?;
-        let page: Page<File> = Page::read(&what, &page)?;
-        if let Some(file) = page.items.into_iter().find(|file| file.name == name) {
-            return Ok(file.id);
-        }
-        if page.next_cursor.is_none() || page.next_cursor == cursor {
-            return Err(Error::failed(
-                format!("there is no file {name} in {folder}"),
-                format!("`sheaf ls --folder '{folder}'` lists what is there."),
-            ));
-        }
-        cursor = page.next_cursor;
-    }
+        .query("name", Some(&name));
+    let found: Option<File> = one(client, call).await?;
+    found.map(|file| file.id).ok_or_else(|| {
+        Error::failed(
+            format!("there is no file {name} in {folder}"),
+            format!("`sheaf ls --folder '{folder}'` lists what is there."),
+        )
+    })
 }
 
 /// Splits a path into its folder and its name, both in NFC as Sheaf keeps them: some systems hand

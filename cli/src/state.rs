@@ -2,9 +2,9 @@
 //!
 //! All of it may be lost: then an interrupted transfer begins anew and files are hashed again.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
+use crate::held::{hold, whole_lines};
 
 /// How long a journal is kept that nobody has touched: longer than an upload session lives.
 const KEPT_FOR: Duration = Duration::from_hours(24 * 8);
@@ -79,35 +80,17 @@ pub(crate) struct Journal {
 impl Journal {
     /// Opens or makes it; nothing when another process has it open.
     pub(crate) fn open(path: &Path) -> Result<Option<Self>> {
-        loop {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(path)
-                .map_err(Error::disk("write", path))?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(error)) => return Err(Error::disk("lock", path)(error)),
-            }
-            // Whoever had it before may have removed it between the two steps above.
-            if file.metadata().is_ok_and(|found| found.nlink() > 0) {
-                return Self::read(file, path).map(Some);
-            }
-        }
+        hold(path, 0o600)
+            .map_err(Error::disk("write", path))?
+            .map(|file| Self::read(file, path))
+            .transpose()
     }
 
     fn read(mut file: File, path: &Path) -> Result<Self> {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)
             .map_err(Error::disk("read", path))?;
-        let whole = bytes
-            .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(0, |at| at + 1);
+        let whole = whole_lines(&bytes);
         file.set_len(whole as u64)
             .and_then(|()| file.seek(SeekFrom::End(0)))
             .map_err(Error::disk("write", path))?;
@@ -161,6 +144,8 @@ impl Journal {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+
     use super::*;
 
     #[test]

@@ -6,10 +6,10 @@
 //! after its bytes. A power cut can lose bytes of a line that stays, which the hash of the whole
 //! finds out.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +18,7 @@ use tempfile::TempPath;
 
 use super::source;
 use crate::error::{Error, Result};
+use crate::held::{hold, whole_lines};
 use crate::state;
 
 /// Which content: a version never changes, so what is there of it stays right.
@@ -62,7 +63,7 @@ impl PartFile {
     pub(super) fn open(target: &Path, identity: Identity) -> Result<Self> {
         let path = beside(target);
         let failed = |error| Error::disk("write", &path)(error);
-        let file = hold(&path).map_err(failed)?.ok_or_else(|| {
+        let file = hold(&path, 0o666).map_err(failed)?.ok_or_else(|| {
             Error::failed(
                 format!("{} is being fetched by another run", target.display()),
                 "Wait for it, or end it and run this command again: it goes on where that stopped.",
@@ -181,39 +182,6 @@ fn beside(target: &Path) -> PathBuf {
     target.with_file_name(format!(".sheaf-{key}.part"))
 }
 
-/// Opens or makes a file and locks it; nothing when another process has.
-fn hold(path: &Path) -> std::io::Result<Option<File>> {
-    loop {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o666)
-            .open(path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-        let (held, found) = (file.metadata()?, path.symlink_metadata());
-        match found {
-            Ok(found) if (found.dev(), found.ino()) == (held.dev(), held.ino()) => {
-                return Ok(Some(file));
-            }
-            // A link that someone put there would lead the bytes elsewhere.
-            Ok(found) if !found.is_file() => {
-                return Err(std::io::Error::other(format!(
-                    "{} is in the way: remove it",
-                    path.display()
-                )));
-            }
-            // Whoever had it gave it its name, or took it away.
-            Ok(_) | Err(_) => {}
-        }
-    }
-}
-
 /// Reads what is there of a content; nothing when it is of another.
 fn read(mut file: &File, identity: &Identity) -> std::io::Result<Option<(Vec<Range<u64>>, u64)>> {
     let size_bytes = identity.size_bytes;
@@ -223,10 +191,7 @@ fn read(mut file: &File, identity: &Identity) -> std::io::Result<Option<(Vec<Ran
     let mut journal = Vec::new();
     file.seek(SeekFrom::Start(size_bytes))?;
     file.read_to_end(&mut journal)?;
-    let whole = journal
-        .iter()
-        .rposition(|&byte| byte == b'\n')
-        .map_or(0, |at| at + 1);
+    let whole = whole_lines(&journal);
     let text = String::from_utf8_lossy(&journal[..whole]);
     let mut lines = text.lines();
     let found: Option<Identity> = lines
@@ -276,6 +241,8 @@ fn insert(ranges: &mut Vec<Range<u64>>, new: Range<u64>) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+
     use proptest::prelude::*;
 
     use super::*;

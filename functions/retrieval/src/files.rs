@@ -1,21 +1,23 @@
 //! `GET /v1/files`: lists files.
 //!
 //! Without a folder the whole workspace is listed from an index: the newest first, each file once;
-//! with `updated_since` what changed, in the order it changed, so that whoever follows misses
-//! nothing. Within a folder the names are read, which are in order. Filters are applied to what is
+//! with `updated_since` what changed and what is gone, in the order it changed, so that whoever
+//! follows misses nothing. Within a folder the names are read, which are in order. Filters are applied to what is
 //! read, and a request reads only so much: then its page is short, and the next one goes on.
 
 use api::auth::Caller;
-use api::page::{Asked, Page, encode};
+use api::page::{Asked, encode};
 use api::problem::Result;
 use api::request::Query;
 use api::view::file::FileView;
+use api::view::files::{FilePage, GoneFileView};
 use domain::file::{File, State as FileState};
-use domain::name::FolderPath;
+use domain::name::{FileName, FolderPath};
 use domain::principal::Role;
 use domain::{Error, FolderId, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use store::Store;
+use store::file::{GoneFile, Known};
 use store::listing::{ListPosition, Order};
 
 use crate::State;
@@ -59,17 +61,18 @@ enum Cursor {
     params(
         ("folder" = Option<String>, Query, description = "Only files in this folder, by path; without it the whole workspace, the newest file first", example = "/bills"),
         ("recursive" = Option<bool>, Query, description = "With folder: also those in the folders below"),
+        ("name" = Option<String>, Query, description = "With folder: the one file in it that has this name, found at once however many there are", example = "May.pdf"),
         ("type" = Option<String>, Query, description = "Only files of this type", example = "bill"),
         ("tag" = Option<Vec<String>>, Query, description = "Only files with this tag; with all of them when repeated"),
         ("status" = Option<String>, Query, description = "Only files at this point of the pipeline", example = "completed"),
-        ("state" = Option<String>, Query, description = "active (the default) or trashed"),
-        ("updated_since" = Option<String>, Query, description = "Only files changed at this time or after; of the whole workspace in the order they changed, for following it: a file that changes between pages comes again", example = "2025-10-29T12:00:00Z"),
+        ("state" = Option<String>, Query, description = "active (the default) or trashed; of the whole workspace any, too"),
+        ("updated_since" = Option<String>, Query, description = "Only files changed at this time or after; of the whole workspace in the order they changed, with those that are gone, for following it: a file that changes between pages comes again, and state=any tells of what went into the trash, too", example = "2025-10-29T12:00:00Z"),
         ("sort" = Option<String>, Query, description = "Within one folder: name (the default) or updated_at, newest first"),
         ("limit" = Option<usize>, Query, description = "Most files of a page, 1 to 100; 50 by default"),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
     ),
     responses(
-        (status = 200, description = "A page of files", body = Page<FileView>),
+        (status = 200, description = "A page of files", body = FilePage),
         (status = 404, description = "No such folder"),
     )
 )]
@@ -77,7 +80,7 @@ pub async fn list(
     axum::extract::State(state): axum::extract::State<State>,
     Caller(principal): Caller,
     mut query: Query,
-) -> Result<axum::Json<Page<FileView>>> {
+) -> Result<axum::Json<FilePage>> {
     principal.require(Role::Viewer)?;
     let asked: Asked<Cursor> = Asked::from_query(&mut query)?;
     let filter = Filter::from_query(&mut query)?;
@@ -92,6 +95,7 @@ pub async fn list(
         limit: asked.limit,
         paths: Paths::new(store, workspace),
         found: Vec::new(),
+        gone: matches!(place, Place::Workspace(Order::ChangedSince(_))).then(Vec::new),
     };
     let next = listing.read(place, asked.cursor).await?;
     let next_cursor = next.as_ref().map(encode).transpose()?;
@@ -102,7 +106,12 @@ pub async fn list(
         let place = listing.paths.of(file.folder).await?;
         items.push(FileView::placed(file, &place));
     }
-    Ok(axum::Json(Page { items, next_cursor }))
+    let gone = listing.gone;
+    Ok(axum::Json(FilePage {
+        items,
+        gone: gone.map(|gone| gone.into_iter().map(GoneFileView::from).collect()),
+        next_cursor,
+    }))
 }
 
 /// The order within one folder.
@@ -116,13 +125,14 @@ enum Sort {
 enum PlaceAsked {
     Workspace(Order),
     Folder(FolderPath, Way),
+    Name(FolderPath, FileName),
 }
 
 /// Where files are looked for.
-#[derive(Clone, Copy)]
 enum Place {
     Workspace(Order),
     Folder(FolderId, Way),
+    Name(FolderId, FileName),
 }
 
 /// How a folder is read.
@@ -142,6 +152,7 @@ impl PlaceAsked {
     fn from_query(query: &mut Query, filter: &Filter) -> domain::Result<Self> {
         let folder: Option<FolderPath> = query.take_as("folder")?;
         let recursive = query.take_flag("recursive")?;
+        let name: Option<FileName> = query.take_as("name")?;
         let sort = match query.take("sort")?.as_deref() {
             None => None,
             Some("name") => Some(Sort::Name),
@@ -149,14 +160,22 @@ impl PlaceAsked {
             Some(_) => return Err(Error::invalid("/sort", "sort is name or updated_at")),
         };
         let Some(folder) = folder else {
-            return match (recursive, sort) {
-                (true, _) => Err(Error::invalid("/recursive", "recursive needs a folder")),
-                (false, Some(_)) => Err(Error::invalid("/sort", "sort needs a folder")),
-                (false, None) => Ok(Self::Workspace(
+            return match (recursive, &name, sort) {
+                (true, _, _) => Err(Error::invalid("/recursive", "recursive needs a folder")),
+                (false, Some(_), _) => Err(Error::invalid("/name", "name needs a folder")),
+                (false, None, Some(_)) => Err(Error::invalid("/sort", "sort needs a folder")),
+                (false, None, None) => Ok(Self::Workspace(
                     filter.since.map_or(Order::Created, Order::ChangedSince),
                 )),
             };
         };
+        if let Some(name) = name {
+            if recursive || filter.state != Some(FileState::Active) {
+                let detail = "a name is looked up in one folder, outside of the trash: leave it or the others out";
+                return Err(Error::invalid("/name", detail));
+            }
+            return Ok(Self::Name(folder, name));
+        }
         let way = match (filter.state, recursive, sort) {
             (_, true, Some(_)) => {
                 return Err(Error::invalid(
@@ -164,15 +183,19 @@ impl PlaceAsked {
                     "sort is for one folder: leave it out, or recursive",
                 ));
             }
-            (FileState::Trashed, _, Some(Sort::Name)) => {
+            (None, _, _) => {
+                let detail = "any is for the whole workspace: name a state, or no folder";
+                return Err(Error::invalid("/state", detail));
+            }
+            (Some(FileState::Trashed), _, Some(Sort::Name)) => {
                 return Err(Error::invalid(
                     "/sort",
                     "what is in the trash is listed by updated_at",
                 ));
             }
-            (FileState::Active, true, None) => Way::Tree,
-            (FileState::Active, false, None | Some(Sort::Name)) => Way::Names,
-            (FileState::Trashed, true, None) => Way::TreeTimes,
+            (Some(FileState::Active), true, None) => Way::Tree,
+            (Some(FileState::Active), false, None | Some(Sort::Name)) => Way::Names,
+            (Some(FileState::Trashed), true, None) => Way::TreeTimes,
             (_, false, _) => Way::Times,
         };
         Ok(Self::Folder(folder, way))
@@ -182,6 +205,7 @@ impl PlaceAsked {
         Ok(match self {
             Self::Workspace(order) => Place::Workspace(order),
             Self::Folder(path, way) => Place::Folder(store.folder_at(workspace, &path).await?, way),
+            Self::Name(path, name) => Place::Name(store.folder_at(workspace, &path).await?, name),
         })
     }
 }
@@ -194,6 +218,8 @@ struct Listing<'a> {
     limit: usize,
     paths: Paths<'a>,
     found: Vec<File>,
+    /// Files that are gone, where they are told of.
+    gone: Option<Vec<GoneFile>>,
 }
 
 impl Listing<'_> {
@@ -208,11 +234,30 @@ impl Listing<'_> {
                 let next = self.by_name(root, way == Way::Tree, from).await?;
                 Ok(next.map(Cursor::Walk))
             }
-            Place::Workspace(order) => self.by_index(place, order, from).await,
+            Place::Name(_, _) if from.is_some() => Err(foreign_cursor()),
+            Place::Name(folder, name) => {
+                self.of_name(folder, &name).await?;
+                Ok(None)
+            }
+            Place::Workspace(order) => self.by_index(&place, order, from).await,
             Place::Folder(_, Way::Times | Way::TreeTimes) => {
-                self.by_index(place, Order::Changed, from).await
+                self.by_index(&place, Order::Changed, from).await
             }
         }
+    }
+
+    async fn of_name(&mut self, folder: FolderId, name: &FileName) -> domain::Result<()> {
+        let found = self.store.name(self.workspace, folder, name).await?;
+        let Some(id) = found.and_then(|found| found.file) else {
+            return Ok(());
+        };
+        let files = self.store.files(self.workspace, &[id]).await?;
+        let place = self.paths.of(folder).await?;
+        self.found.extend(files.into_iter().filter(|file| {
+            // Renamed or moved since its name was read.
+            file.folder == folder && file.name == *name && self.filter.admits(file, &place)
+        }));
+        Ok(())
     }
 
     async fn by_name(
@@ -241,13 +286,13 @@ impl Listing<'_> {
 
     async fn by_index(
         &mut self,
-        place: Place,
+        place: &Place,
         order: Order,
         from: Option<Cursor>,
     ) -> domain::Result<Option<Cursor>> {
         let from = from.map(|from| from.into_position(order)).transpose()?;
-        let next = if let Place::Folder(folder, Way::Times) = place
-            && self.filter.state == FileState::Active
+        let next = if let Place::Folder(folder, Way::Times) = *place
+            && self.filter.state == Some(FileState::Active)
             && let Some(files) = self.small_folder(folder).await?
         {
             let place = self.paths.of(folder).await?;
@@ -260,7 +305,7 @@ impl Listing<'_> {
 
     async fn in_pages(
         &mut self,
-        place: Place,
+        place: &Place,
         order: Order,
         from: Option<ListPosition>,
     ) -> domain::Result<Option<ListPosition>> {
@@ -273,38 +318,57 @@ impl Listing<'_> {
                 .store
                 .list_files(self.workspace, order, at.as_ref(), INDEX_PAGE)
                 .await?;
-            let folders = page.files.iter().map(|(_, file)| file.folder).collect();
+            let folders = page.files.iter().filter_map(|(_, known)| match known {
+                Known::File(file) => Some(file.folder),
+                Known::Gone(_) => None,
+            });
+            let folders = folders.collect();
             self.paths.read(&folders).await?;
-            for (position, file) in page.files {
-                if self.found.len() == self.limit {
+            for (position, known) in page.files {
+                if self.is_full() {
                     return Ok(at);
                 }
                 if is_over(&position) {
                     return Ok(None);
                 }
                 at = Some(position);
+                let file = match known {
+                    Known::File(file) => file,
+                    Known::Gone(file) => {
+                        self.gone
+                            .iter_mut()
+                            .for_each(|gone| gone.push(file.clone()));
+                        continue;
+                    }
+                };
                 let at_folder = self.paths.of(file.folder).await?;
                 if self.filter.admits(&file, &at_folder) && self.is_in(place, file.folder).await? {
-                    self.found.push(file);
+                    self.found.push(*file);
                 }
             }
             at = page.next;
             if at.as_ref().is_none_or(is_over) {
                 return Ok(None);
             }
-            if self.found.len() == self.limit {
+            if self.is_full() {
                 break;
             }
         }
         Ok(at)
     }
 
-    async fn is_in(&mut self, place: Place, folder: FolderId) -> domain::Result<bool> {
-        match place {
+    fn is_full(&self) -> bool {
+        self.found.len() + self.gone.as_ref().map_or(0, Vec::len) >= self.limit
+    }
+
+    async fn is_in(&mut self, place: &Place, folder: FolderId) -> domain::Result<bool> {
+        match *place {
             Place::Folder(root, Way::Tree | Way::TreeTimes) => {
                 self.paths.is_under(folder, root).await
             }
-            Place::Folder(root, Way::Names | Way::Times) => Ok(folder == root),
+            Place::Folder(root, Way::Names | Way::Times) | Place::Name(root, _) => {
+                Ok(folder == root)
+            }
             Place::Workspace(_) => Ok(true),
         }
     }

@@ -14,7 +14,8 @@ pub(crate) struct Filter {
     document_type: Option<Tag>,
     tags: Vec<Tag>,
     status: Option<Status>,
-    pub(crate) state: State,
+    /// None for both.
+    pub(crate) state: Option<State>,
     pub(crate) since: Option<Timestamp>,
 }
 
@@ -22,9 +23,10 @@ impl Filter {
     /// Reads the filters of a request.
     pub(crate) fn from_query(query: &mut Query) -> Result<Self> {
         let state = match query.take("state")?.as_deref() {
-            None | Some("active") => State::Active,
-            Some("trashed") => State::Trashed,
-            Some(_) => return Err(Error::invalid("/state", "state is active or trashed")),
+            None | Some("active") => Some(State::Active),
+            Some("trashed") => Some(State::Trashed),
+            Some("any") => None,
+            Some(_) => return Err(Error::invalid("/state", "state is active, trashed or any")),
         };
         Ok(Self {
             document_type: take_tag(query, "type")?,
@@ -38,7 +40,7 @@ impl Filter {
     /// Says whether a file, whose folder is in `place`, is among those asked for.
     pub(crate) fn admits(&self, file: &File, place: &Place) -> bool {
         place.reach(file).is_ok()
-            && place.state_of(file) == self.state
+            && self.state.is_none_or(|state| place.state_of(file) == state)
             && self.status.is_none_or(|status| file.status == status)
             && self.since.is_none_or(|since| file.updated_at >= since)
             && (self.document_type.is_none() || file.document_type == self.document_type)

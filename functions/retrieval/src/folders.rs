@@ -10,7 +10,7 @@ use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use domain::folder::{FolderState, Place, deleted};
-use domain::name::FileName;
+use domain::name::{FileName, FolderPath};
 use domain::principal::Role;
 use domain::{Error, FolderId, WorkspaceId};
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,7 @@ enum Cursor {
     tag = "retrieval",
     params(
         ("parent_id" = Option<uuid::Uuid>, Query, description = "The folder they are in; the root by default"),
+        ("path" = Option<String>, Query, description = "Only the folder at this path, if there is one", example = "/bills/2025"),
         ("state" = Option<String>, Query, description = "trashed: those that were put into the trash, from wherever; active (the default)"),
         ("limit" = Option<usize>, Query, description = "Most folders of a page, 1 to 100; 50 by default"),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
@@ -58,6 +59,7 @@ pub async fn list(
     principal.require(Role::Viewer)?;
     let asked: Asked<Cursor> = Asked::from_query(&mut query)?;
     let parent: Option<FolderId> = query.take_as("parent_id")?;
+    let path: Option<FolderPath> = query.take_as("path")?;
     let is_trash = match query.take("state")?.as_deref() {
         None | Some("active") => false,
         Some("trashed") => true,
@@ -65,6 +67,13 @@ pub async fn list(
     };
     query.finish()?;
     let (store, workspace) = (&state.store, &principal.workspace);
+    if let Some(path) = path {
+        if is_trash || parent.is_some() || asked.cursor.is_some() {
+            let detail = "a path names one folder outside of the trash: leave it or the others out";
+            return Err(Error::invalid("/path", detail).into());
+        }
+        return Ok(axum::Json(at_path(store, workspace, &path).await?));
+    }
     let page = match (is_trash, parent) {
         (true, Some(_)) => {
             let detail = "what is in the trash is listed from wherever it was: leave parent_id out";
@@ -77,6 +86,29 @@ pub async fn list(
         }
     };
     Ok(axum::Json(page))
+}
+
+async fn at_path(
+    store: &Store,
+    workspace: &WorkspaceId,
+    path: &FolderPath,
+) -> domain::Result<Page<FolderView>> {
+    let items = match store.folder_at(workspace, path).await {
+        Ok(FolderId::ROOT) => vec![FolderView::root(
+            store.tally(workspace, FolderId::ROOT).await?,
+        )],
+        Ok(id) => {
+            let upwards = store.upwards(workspace, id).await?;
+            let place = Place::of(upwards.get(1..).unwrap_or_default());
+            view(store, workspace, &[id], |_| place.clone()).await?
+        }
+        Err(Error::NotFound { .. }) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    Ok(Page {
+        items,
+        next_cursor: None,
+    })
 }
 
 async fn in_folder(

@@ -16,7 +16,7 @@ use crate::Store;
 use crate::content;
 use crate::failure::forget_failures;
 use crate::file::{Found, GoneItem, RowKind, VersionItem, remove_version, unchanged};
-use crate::keys::{Due, Key};
+use crate::keys::{self, Due, Key};
 use crate::name::free_name;
 use crate::quota;
 use crate::receipt::{Removal, keep_receipt};
@@ -81,6 +81,8 @@ impl Store {
             _ => now,
         };
         let due = Due::Expiry.key(now, file.id.uuid());
+        // At this moment, and not when its time was up: whoever follows changes has passed that.
+        let listed = keys::listed_file(workspace, now, file.id);
         let item = GoneItem {
             kind: RowKind::Erasing,
             id: file.id,
@@ -92,6 +94,8 @@ impl Store {
             posted: file.posted.clone(),
             due_pk: Some(due.pk),
             due_sk: Some(due.sk),
+            list_pk: Some(listed.pk),
+            list_sk: Some(listed.sk),
             forget_at: None,
         };
         let mark = Write::Put {

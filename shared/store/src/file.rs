@@ -85,8 +85,40 @@ pub(crate) struct GoneItem {
     pub(crate) posted: Option<Posting>,
     pub(crate) due_pk: Option<String>,
     pub(crate) due_sk: Option<String>,
+    /// Its place among the changes of the workspace; none of before they were told of.
+    pub(crate) list_pk: Option<String>,
+    pub(crate) list_sk: Option<String>,
     /// When DynamoDB may remove the tombstone, in seconds since 1970.
     pub(crate) forget_at: Option<i64>,
+}
+
+/// A file that is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoneFile {
+    /// What it was known by.
+    pub id: FileId,
+    /// Why.
+    pub reason: Reason,
+    /// Since when.
+    pub gone_at: Timestamp,
+}
+
+/// What is known under the id of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// A file, which may be in the trash.
+    File(Box<File>),
+    /// One that is gone.
+    Gone(GoneFile),
+}
+
+impl Known {
+    pub(crate) const fn id(&self) -> FileId {
+        match self {
+            Self::File(file) => file.id,
+            Self::Gone(gone) => gone.id,
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -492,16 +524,42 @@ impl Store {
 
     /// Returns those of the files that are there, with counters left at zero, in the order asked for.
     pub async fn files(&self, workspace: &WorkspaceId, ids: &[FileId]) -> Result<Vec<File>> {
+        let found = self.files_and_gone(workspace, ids).await?;
+        let files = found.into_iter().filter_map(|known| match known {
+            Known::File(file) => Some(*file),
+            Known::Gone(_) => None,
+        });
+        Ok(files.collect())
+    }
+
+    /// Returns what is known under some ids, in their order; nothing of those that never were or are
+    /// forgotten.
+    pub async fn files_and_gone(
+        &self,
+        workspace: &WorkspaceId,
+        ids: &[FileId],
+    ) -> Result<Vec<Known>> {
         let keys = ids.iter().map(|id| Key::file(workspace, *id)).collect();
         let rows = self.table.get_rows(keys).await?;
         let now = self.clock.now();
         let mut found = HashMap::new();
         for row in rows {
-            if let Found::File(file) = read(row)?
-                && !file.is_expired(now)
-            {
-                found.insert(file.id, *file);
-            }
+            let known = match read(row)? {
+                Found::File(file) => match file.expires_at.filter(|_| file.is_expired(now)) {
+                    Some(gone_at) => Known::Gone(GoneFile {
+                        id: file.id,
+                        reason: Reason::Expired,
+                        gone_at,
+                    }),
+                    None => Known::File(file),
+                },
+                Found::Gone(item) => Known::Gone(GoneFile {
+                    id: item.id,
+                    reason: item.reason,
+                    gone_at: item.gone_at,
+                }),
+            };
+            found.insert(known.id(), known);
         }
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }

@@ -47,7 +47,7 @@
 //! | index | `{name}_pk` | `{name}_sk` | asked for |
 //! |---|---|---|---|
 //! | `created` | `W#{workspace}#F#{shard}` | `{file}`, which begins with the time | the files of a workspace in the order they were made |
-//! | `list` | `W#{workspace}#F#{shard}` | `{updated_at}#{file}` | the files of a workspace in the order they were changed |
+//! | `list` | `W#{workspace}#F#{shard}` | `{updated_at}#{file}` | the files of a workspace, and those that are gone, in the order they were changed |
 //! | `list` | `W#{workspace}#S` | the signature | the dossiers of a workspace |
 //! | `list` | `W#{workspace}#J` | `{job}`, which begins with the time | the jobs of a workspace |
 //! | `due` | `{kind}#{shard}` | `{time}#{id}` | what the sweep must look at, over all workspaces |

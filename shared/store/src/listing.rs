@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
+use crate::file::Known;
 use crate::keys::{self, IndexKey, LIST_SHARDS};
 use crate::table::{Expression, Query};
 
@@ -70,9 +71,9 @@ impl ListPosition {
 /// A page of a listing.
 #[derive(Debug)]
 pub struct FileListing {
-    /// The files that are there, each with its place in the index. The index may lag, so that is
-    /// not always where the file's own row would put it.
-    pub files: Vec<(ListPosition, File)>,
+    /// The files that are there or are gone, each with its place in the index. The index may lag,
+    /// so that is not always where the file's own row would put it.
+    pub files: Vec<(ListPosition, Known)>,
     /// Where the next page begins; none at the end.
     pub next: Option<ListPosition>,
 }
@@ -123,11 +124,11 @@ impl Store {
             .filter(|_| more)
             .map(|last| last.position.clone());
         let ids: Vec<FileId> = listed.iter().map(|listed| listed.id).collect();
-        let mut files: HashMap<FileId, File> = self
-            .files(workspace, &ids)
+        let mut files: HashMap<FileId, Known> = self
+            .files_and_gone(workspace, &ids)
             .await?
             .into_iter()
-            .map(|file| (file.id, file))
+            .map(|known| (known.id(), known))
             .collect();
         let files = listed
             .into_iter()

@@ -176,6 +176,69 @@ async fn only_what_changed_since_is_listed() {
 }
 
 #[tokio::test]
+async fn who_follows_changes_is_told_of_what_is_gone() {
+    let sheaf = Sheaf::start().await;
+    let client = sheaf.admin();
+    let deleted = store(&client, "name=deleted").await;
+    let expired = store(&client, "name=expired&expires_in_s=60").await;
+    let trashed = store(&client, "name=trashed").await;
+    let stays = store(&client, "name=stays").await;
+    let before = store(&client, "name=before").await;
+    client
+        .delete(&format!("/v1/files/{before}?permanent=true"))
+        .await
+        .expect(200);
+    sheaf.advance(SignedDuration::from_secs(30));
+    let since = sheaf.store().clock.now();
+    client
+        .delete(&format!("/v1/files/{deleted}?permanent=true"))
+        .await
+        .expect(200);
+    client
+        .delete(&format!("/v1/files/{trashed}"))
+        .await
+        .expect(200);
+    favor(&client, &stays).await;
+    sheaf.advance(SignedDuration::from_secs(60));
+    sheaf.sweep().await;
+    let stranger = sheaf.client("other", Role::Admin);
+    let follow = async |client: &Client, query: &str| {
+        let (mut items, mut gone) = (Vec::new(), Vec::new());
+        let mut cursor = String::new();
+        loop {
+            let route = format!("/v1/files?updated_since={since}&limit=1{query}{cursor}");
+            let page = client.get(&route).await.expect(200).json();
+            items.extend(each(&page, "name"));
+            gone.extend(page["gone"].as_array().unwrap().clone());
+            let Some(next) = page["next_cursor"].as_str() else {
+                return (items, gone);
+            };
+            cursor = format!("&cursor={next}");
+        }
+    };
+
+    let (items, gone) = follow(&client, "&state=any").await;
+    assert_eq!(items, ["trashed", "stays"]);
+    let of = |at: usize| {
+        (
+            gone[at]["id"].as_str().unwrap(),
+            gone[at]["reason"].as_str().unwrap(),
+        )
+    };
+    assert_eq!(gone.len(), 2, "{gone:?}");
+    assert_eq!(
+        (of(0), of(1)),
+        ((deleted.as_str(), "deleted"), (expired.as_str(), "expired"))
+    );
+    assert_eq!(follow(&client, "&type=bill").await.1.len(), 2);
+    assert_eq!(follow(&client, "").await.0, ["stays"]);
+    let (items, gone) = follow(&stranger, "&state=any").await;
+    assert!(items.is_empty() && gone.is_empty());
+    let plain = client.get("/v1/files").await.expect(200).json();
+    assert!(plain.get("gone").is_none());
+}
+
+#[tokio::test]
 async fn folder_can_be_listed_by_time() {
     let sheaf = Sheaf::start().await;
     let client = sheaf.admin();
@@ -275,6 +338,37 @@ async fn expired_file_is_in_no_list() {
 }
 
 #[tokio::test]
+async fn file_is_found_by_its_name_in_a_folder() {
+    let sheaf = Sheaf::start().await;
+    let client = sheaf.admin();
+    let id = store(&client, "name=Zażółć.txt&folder=/bills&type=bill").await;
+    store(&client, "name=other.txt&folder=/bills").await;
+    store(&client, "name=Zażółć.txt").await;
+    let trashed = store(&client, "name=trashed.txt&folder=/bills").await;
+    client
+        .delete(&format!("/v1/files/{trashed}"))
+        .await
+        .expect(200);
+    let named = async |query: &str| {
+        let list = client.get(&format!("/v1/files?{query}")).await;
+        let list = list.expect(200).json();
+        assert!(list["next_cursor"].is_null());
+        each(&list, "id")
+    };
+
+    assert_eq!(named("folder=/bills&name=Zażółć.txt").await, [id.as_str()]);
+    assert_eq!(named("folder=/bills&name=Zażółć.txt&type=bill").await, [id]);
+    for query in [
+        "folder=/bills&name=zażółć.txt",
+        "folder=/bills&name=Zażółć.txt&type=photo",
+        "folder=/bills&name=trashed.txt",
+        "folder=/&name=bills",
+    ] {
+        assert!(named(query).await.is_empty(), "{query}");
+    }
+}
+
+#[tokio::test]
 async fn lists_that_make_no_sense_are_refused_with_the_field() {
     let sheaf = Sheaf::start().await;
     let client = sheaf.admin();
@@ -293,7 +387,13 @@ async fn lists_that_make_no_sense_are_refused_with_the_field() {
         ("folder=/f&recursive=true&sort=name".to_owned(), "/sort"),
         ("folder=/f&state=trashed&sort=name".to_owned(), "/sort"),
         ("recursive=true".to_owned(), "/recursive"),
+        ("name=f".to_owned(), "/name"),
+        ("folder=/f&name=f&recursive=true".to_owned(), "/name"),
+        ("folder=/f&name=f&state=trashed".to_owned(), "/name"),
+        ("folder=/f&name=a/b".to_owned(), "/name"),
+        (format!("folder=/f&name=f&cursor={cursor}"), "/cursor"),
         ("state=gone".to_owned(), "/state"),
+        ("folder=/f&state=any".to_owned(), "/state"),
         ("status=done".to_owned(), "/status"),
         ("type=".to_owned(), "/type"),
         ("updated_since=yesterday".to_owned(), "/updated_since"),
