@@ -3,6 +3,7 @@
 pub mod dossier;
 pub mod failure;
 pub mod file;
+pub mod finding;
 pub mod folder;
 pub mod job;
 pub mod receipt;

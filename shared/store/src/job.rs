@@ -249,6 +249,7 @@ impl Store {
                 Task::DeleteFolder { folder } => {
                     self.erase_subtree(workspace, *folder, id, &kept).await?
                 }
+                Task::Check { dry_run } => self.check_step(workspace, id, *dry_run, &kept).await?,
             };
             let now = self.clock.now();
             kept.steps += 1;
