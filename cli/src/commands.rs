@@ -4,8 +4,10 @@
 
 mod cp;
 mod demo;
+mod doctor;
 mod dossier;
 mod dossiers;
+mod edit;
 mod failures;
 mod generate;
 mod get;
@@ -50,6 +52,7 @@ pub(crate) enum Command {
     Mkdir(mkdir::Arguments),
     Mv(mv::Arguments),
     Cp(cp::Arguments),
+    Edit(edit::Arguments),
     Versions(versions::Arguments),
     Sync(sync::Arguments),
     Rm(rm::Arguments),
@@ -62,6 +65,7 @@ pub(crate) enum Command {
     Dossier(dossier::Arguments),
     Usage(usage::Arguments),
     Receipts(receipts::Arguments),
+    Doctor(doctor::Arguments),
     Failures(failures::Arguments),
     Keys(keys::Arguments),
     Members(members::Arguments),
@@ -95,6 +99,7 @@ pub(crate) async fn run(command: Command, context: &Context<'_>) -> Result<()> {
         Command::Mkdir(arguments) => mkdir::run(&arguments, context).await,
         Command::Mv(arguments) => mv::run(&arguments, context).await,
         Command::Cp(arguments) => cp::run(&arguments, context).await,
+        Command::Edit(arguments) => edit::run(&arguments, context).await,
         Command::Versions(arguments) => versions::run(&arguments, context).await,
         Command::Sync(arguments) => sync::run(&arguments, context).await,
         Command::Rm(arguments) => rm::run(&arguments, context).await,
@@ -107,6 +112,7 @@ pub(crate) async fn run(command: Command, context: &Context<'_>) -> Result<()> {
         Command::Dossier(arguments) => dossier::run(&arguments, context).await,
         Command::Usage(arguments) => usage::run(&arguments, context).await,
         Command::Receipts(arguments) => receipts::run(&arguments, context).await,
+        Command::Doctor(arguments) => doctor::run(&arguments, context).await,
         Command::Failures(arguments) => failures::run(&arguments, context).await,
         Command::Keys(arguments) => keys::run(&arguments, context).await,
         Command::Members(arguments) => members::run(&arguments, context).await,

@@ -5,6 +5,7 @@
 //! them before a person.
 
 mod arguments;
+mod bulk;
 mod call;
 mod client;
 mod commands;

@@ -1,5 +1,6 @@
 //! Finds the file or folder a person means: by its id, or by its path.
 
+use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization as _;
@@ -61,39 +62,74 @@ pub(crate) async fn any(client: &Client, id_or_path: &str) -> Result<Located> {
     Ok(Located::File(Box::new(file)))
 }
 
-/// Reads the file or folder of that id, or of that path in the trash.
-pub(crate) async fn in_trash(client: &Client, id_or_path: &str) -> Result<Located> {
-    if Uuid::try_parse(id_or_path).is_ok() {
-        return any(client, id_or_path).await;
+impl Located {
+    /// Its id.
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::File(file) => &file.id,
+            Self::Folder(folder) => &folder.id,
+        }
     }
-    let path: String = id_or_path.nfc().collect();
-    let path = format!("/{}", path.trim_matches('/'));
-    let trashed = |kind| {
-        Call::get(&[kind])
-            .query("state", Some("trashed"))
-            .query("limit", Some(100))
-    };
-    let folders = client.list(trashed("folders"), true).await?;
-    let folders: Page<Folder> = Page::read("GET /v1/folders", &folders)?;
-    let files = client.list(trashed("files"), true).await?;
-    let files: Page<File> = Page::read("GET /v1/files", &files)?;
-    let folders = folders
-        .items
-        .into_iter()
-        .filter(|folder| folder.path == path);
-    let files = files.items.into_iter().filter(|file| file.place() == path);
-    let files = files.map(|file| Located::File(Box::new(file)));
-    let mut found = folders.map(Located::Folder).chain(files);
-    match (found.next(), found.next()) {
-        (Some(found), None) => Ok(found),
-        (None, _) => Err(Error::failed(
-            format!("nothing in the trash was at {path}"),
-            "`sheaf trash` lists what is there.",
-        )),
-        (Some(_), Some(_)) => Err(Error::failed(
-            format!("several things in the trash were at {path}"),
-            "`sheaf trash` lists them with their ids: name one by its id.",
-        )),
+
+    /// Where it is.
+    pub(crate) fn place(&self) -> &str {
+        match self {
+            Self::File(file) => file.place(),
+            Self::Folder(folder) => &folder.path,
+        }
+    }
+}
+
+/// How many things are looked up at once.
+const AT_ONCE: usize = 16;
+
+/// Reads the files and folders of these ids and paths, in their order.
+pub(crate) async fn all(client: &Client, ids_or_paths: &[String]) -> Vec<Result<Located>> {
+    futures::stream::iter(ids_or_paths)
+        .map(|id_or_path| any(client, id_or_path))
+        .buffered(AT_ONCE)
+        .collect()
+        .await
+}
+
+/// What is in the trash, read once.
+#[derive(Debug)]
+pub(crate) struct Trash(Vec<Located>);
+
+impl Trash {
+    /// Reads all that is in the trash.
+    pub(crate) async fn read(client: &Client) -> Result<Self> {
+        let trashed = |kind| {
+            Call::get(&[kind])
+                .query("state", Some("trashed"))
+                .query("limit", Some(100))
+        };
+        let folders = client.list(trashed("folders"), true).await?;
+        let folders: Page<Folder> = Page::read("GET /v1/folders", &folders)?;
+        let files = client.list(trashed("files"), true).await?;
+        let files: Page<File> = Page::read("GET /v1/files", &files)?;
+        let folders = folders.items.into_iter().map(Located::Folder);
+        let files = files.items.into_iter();
+        let files = files.map(|file| Located::File(Box::new(file)));
+        Ok(Self(folders.chain(files).collect()))
+    }
+
+    /// Finds what was at a path.
+    pub(crate) fn at(&self, path: &str) -> Result<&Located> {
+        let path: String = path.nfc().collect();
+        let path = format!("/{}", path.trim_matches('/'));
+        let mut found = self.0.iter().filter(|located| located.place() == path);
+        match (found.next(), found.next()) {
+            (Some(found), None) => Ok(found),
+            (None, _) => Err(Error::failed(
+                format!("nothing in the trash was at {path}"),
+                "`sheaf trash` lists what is there.",
+            )),
+            (Some(_), Some(_)) => Err(Error::failed(
+                format!("several things in the trash were at {path}"),
+                "`sheaf trash` lists them with their ids: name one by its id.",
+            )),
+        }
     }
 }
 

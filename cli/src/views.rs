@@ -183,6 +183,18 @@ pub(crate) struct Folder {
     pub(crate) updated_at: Option<Timestamp>,
 }
 
+/// Something that a check has found.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Finding {
+    pub(crate) kind: String,
+    pub(crate) about: String,
+    #[serde(default)]
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) outcome: String,
+    #[serde(default)]
+    pub(crate) detail: String,
+}
+
 /// Something that goes on by itself.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Job {

@@ -482,18 +482,29 @@ def test_alarms_watch_dead_letters_functions_and_the_api(template):
         {("AWS/SQS", "ApproximateNumberOfMessagesVisible", queue) for queue in dead_letters}
         | {("AWS/Lambda", "Errors", logical(function)) for function in ALL_FUNCTIONS}
         | {("AWS/ApiGateway", "5xx", "Api")}
-        | {("of its logs", "QuotaAlerts", "AWS::StackName")}
+        | {("of its logs", metric, "AWS::StackName") for metric in ("QuotaAlerts", "SeriousFindings")}
     )
 
 
 def test_metrics_count_lines_that_the_code_writes(template):
     filters = of_type(template, "AWS::Logs::MetricFilter")
     assert filters
+    # Findings are told by what finds them, for the sweep and for checks alike.
+    told = source.source("cleanup") + source.read(source.ROOT / "shared/store/src/check.rs")
+    kinds = source.read(source.ROOT / "shared/domain/src/finding.rs")
+    counted = set()
     for properties in filters.values():
-        assert referred(properties["LogGroupName"]) == "CleanupLogs"
-        assert properties["MetricTransformations"][0]["MetricNamespace"] == {"Ref": "AWS::StackName"}
-        event = re.fullmatch(r'\{ \$\.event = "(\w+)" \}', properties["FilterPattern"])[1]
-        assert f'event = "{event}"' in source.source("cleanup")
+        [transformation] = properties["MetricTransformations"]
+        assert transformation["MetricNamespace"] == {"Ref": "AWS::StackName"}
+        pattern = properties["FilterPattern"]
+        event = re.match(r'\{ \$\.event = "(\w+)"', pattern)[1]
+        assert f'event = "{event}"' in told
+        for kind in re.findall(r'\$\.kind = "(\w+)\*?"', pattern):
+            assert f'=> "{kind}' in kinds
+        counted.add((referred(properties["LogGroupName"]), transformation["MetricName"]))
+    assert counted == {("CleanupLogs", "QuotaAlerts"), ("CleanupLogs", "QuotaDifferences")} | {
+        (logs, metric) for logs in ("CleanupLogs", "JobsLogs") for metric in ("Findings", "SeriousFindings")
+    }
 
 
 def test_outputs_name_what_an_operator_needs(template):

@@ -88,6 +88,11 @@ pub(crate) struct Live {
 
 impl Live {
     pub(crate) async fn start() -> Self {
+        Self::start_as(Role::Editor).await
+    }
+
+    /// Starts with what someone of another role has.
+    pub(crate) async fn start_as(role: Role) -> Self {
         let data = TempDir::new().unwrap();
         let clock = Clock::manual();
         let server = serve(data.path(), &clock, 0).await;
@@ -96,7 +101,7 @@ impl Live {
             .secrets
             .sign(
                 &"acme".parse().unwrap(),
-                Role::Editor,
+                role,
                 "someone",
                 clock.now(),
                 SignedDuration::from_hours(24 * 365),

@@ -14,6 +14,7 @@ mod folders;
 mod generations;
 mod lists;
 mod live;
+mod many;
 mod recursive;
 mod resume;
 mod retries;

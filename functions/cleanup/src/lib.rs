@@ -11,8 +11,8 @@
 //! - objects keys/: get, put
 //! - objects presigned/: get, delete, abort
 //! - objects receipts/: get, put
-//! - objects staged/: delete
-//! - objects text/: delete
+//! - objects staged/: get, delete
+//! - objects text/: get, delete
 //! - bucket: list, list-multiparts
 //! - queue access: receive
 //! - queue ingest: send

@@ -15,6 +15,7 @@
 use std::time::Instant;
 
 use domain::file::BlobRef;
+use domain::finding::Outcome;
 use domain::{BlobId, Result, UploadId, WorkspaceId};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -22,6 +23,7 @@ use store::blob::{
     BLOBS_PREFIX, ListedMultipart, ListedObject, ObjectKey, PRESIGNED_PREFIX, STAGED_PREFIX,
     TEXT_PREFIX,
 };
+use store::check::{self, Orphan};
 use store::forget::Text;
 use store::walk::{Stand, Walked};
 
@@ -140,6 +142,8 @@ async fn look_at(state: &State, row: &Walked) -> Result<Found> {
         } => {
             let is_missing = store.fail_if_missing(workspace, *file, version).await?;
             Ok(if is_missing {
+                let finding = check::missing_object(*file, version, Outcome::Left);
+                check::tell(workspace, &finding);
                 Found::Missing
             } else {
                 Found::Nothing
@@ -178,11 +182,7 @@ async fn remove_orphans(
         .filter_map(|object| blob_at(&object.path))
         .collect();
     for (workspace, blob) in state.store.orphans(blobs).await? {
-        let key = ObjectKey::Blob(workspace, blob);
-        match state.store.blobs.delete(&key).await {
-            Ok(()) => report.orphans_removed += 1,
-            Err(error) => report.failed("removing an object that belongs to nothing", &error),
-        }
+        remove(state, &Orphan::Blob(workspace, blob), report).await;
     }
     Ok(())
 }
@@ -194,11 +194,7 @@ async fn remove_staged(state: &State, objects: &[ListedObject], report: &mut Rep
         .filter_map(|object| staged_at(&object.path))
         .collect();
     for (workspace, upload, id) in state.store.unneeded_staged(staged).await? {
-        let key = ObjectKey::Staged(workspace, upload, id);
-        match state.store.blobs.delete(&key).await {
-            Ok(()) => report.orphans_removed += 1,
-            Err(error) => report.failed("removing staged bytes that no upload has", &error),
-        }
+        remove(state, &Orphan::Staged(workspace, upload, id), report).await;
     }
     Ok(())
 }
@@ -215,12 +211,29 @@ async fn forget_texts(state: &State, objects: &[ListedObject], report: &mut Repo
         report.failed("reading what is known of some bytes", error);
     }
     for text in unneeded {
-        match state.store.forget_text(&text).await {
-            Ok(()) => report.orphans_removed += 1,
-            Err(error) => report.failed("forgetting a text that nothing needs", &error),
-        }
+        remove(state, &Orphan::Text(text), report).await;
     }
     Ok(())
+}
+
+/// Removes an object that no row names, and tells of it.
+async fn remove(state: &State, orphan: &Orphan, report: &mut Report) {
+    let removing = async {
+        let is_there = state.store.is_there(orphan).await?;
+        if is_there {
+            state.store.remove_orphan(orphan).await?;
+        }
+        Ok(is_there)
+    };
+    match removing.await {
+        Ok(true) => {
+            report.orphans_removed += 1;
+            check::tell(orphan.workspace(), &orphan.finding(None, Outcome::Mended));
+        }
+        // It has gone by itself, and its row after it.
+        Ok(false) => {}
+        Err(error) => report.failed("removing an object that no row names", &error),
+    }
 }
 
 /// Aborts multipart uploads that are older than any session and that no session names. All pages,

@@ -1,7 +1,9 @@
 //! Usage: counted once a day for each workspace, told once when it comes near the limit, and told
 //! when it is not what the workspace's rows add up to.
 
+use domain::finding::Outcome;
 use domain::{Result, WorkspaceId};
+use store::check;
 use store::recount::Difference;
 use tracing::warn;
 
@@ -40,5 +42,12 @@ pub(crate) fn tell_differences(differences: &[Difference], report: &mut Report) 
             mended = difference.is_mended,
             "a quota is not what its rows add up to"
         );
+        let outcome = if difference.is_mended {
+            Outcome::Mended
+        } else {
+            // The next walk is to find the same.
+            Outcome::Found
+        };
+        check::tell(&difference.workspace, &difference.finding(outcome));
     }
 }

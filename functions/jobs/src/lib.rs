@@ -4,12 +4,14 @@
 //! What a job is to do and how far it has come stands in the job's own row.
 //!
 //! # Permissions
-//! - table: read, write
-//! - objects blobs/: delete
+//! - table: read, scan, write
+//! - objects blobs/: get, delete, abort
 //! - objects keys/: get, put
-//! - objects presigned/: delete
+//! - objects presigned/: get, delete, abort
 //! - objects receipts/: get, put
-//! - objects text/: delete
+//! - objects staged/: get, delete
+//! - objects text/: get, delete
+//! - bucket: list
 //! - queue ingest: send
 //! - queue summarize: send
 //! - queue jobs: receive, send

@@ -4,12 +4,13 @@ use api::etag;
 use api::view::dossier::DossierView;
 use api::view::file::FileView;
 use api::view::folder::FolderView;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::dossier::Dossier;
 use domain::file::File;
 use domain::folder::{Folder, FolderState, Place, deleted};
 use domain::{Kind, Result, WorkspaceId};
+use serde::Serialize;
 use store::Store;
 
 /// Shows a file with its entity tag.
@@ -21,6 +22,11 @@ pub(crate) async fn file(
 ) -> Result<Response> {
     let (tag, view) = placed(store, workspace, file).await?;
     Ok((status, [(header::ETAG, tag)], axum::Json(view)).into_response())
+}
+
+/// Answers with something and its entity tag.
+pub(crate) fn tagged<T: Serialize>((tag, view): (HeaderValue, T)) -> Response {
+    ([(header::ETAG, tag)], axum::Json(view)).into_response()
 }
 
 /// Looks up where a file is and shows it there, with its entity tag.
@@ -36,20 +42,19 @@ pub(crate) async fn placed(
     Ok((tag, FileView::placed(file, &place)))
 }
 
-/// Shows a folder with its entity tag.
+/// Looks up where a folder is and what is in it, and shows it with its entity tag.
 pub(crate) async fn folder(
     store: &Store,
     workspace: &WorkspaceId,
     folder: Folder,
-) -> Result<([(HeaderName, HeaderValue); 1], axum::Json<FolderView>)> {
+) -> Result<(HeaderValue, FolderView)> {
     let place = store.place_of(workspace, folder.id).await?;
     if place.state == FolderState::Erasing {
         return Err(deleted(folder.id));
     }
     let tally = store.tally(workspace, folder.id).await?;
     let tag = etag::header_value(&etag::of_folder(&folder, &place));
-    let view = FolderView::new(folder, &place, tally);
-    Ok(([(header::ETAG, tag)], axum::Json(view)))
+    Ok((tag, FolderView::new(folder, &place, tally)))
 }
 
 /// Checks `If-Match` against a folder and those above it as they were read.

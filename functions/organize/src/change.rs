@@ -5,7 +5,7 @@ use api::problem::Result;
 use api::request::{Json, Query};
 use api::view::file::FileView;
 use axum::extract::Path;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use domain::principal::Role;
 use domain::tag::Tags;
@@ -24,41 +24,52 @@ use crate::{State, answer};
 use api::finish::to_the_end;
 
 /// What is to be changed of a file; what is left out stays as it is.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeFile {
     /// What it is to be called.
     #[schema(example = "2024-11 electricity.pdf")]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The path of the folder it is to be in, created when missing.
     #[schema(example = "/bills/2024")]
-    folder: Option<String>,
+    pub(crate) folder: Option<String>,
     /// The folder it is to be in, by its id, which must be there.
-    folder_id: Option<uuid::Uuid>,
+    pub(crate) folder_id: Option<uuid::Uuid>,
     /// What the document is; null takes the type away.
     #[serde(rename = "type", default, deserialize_with = "edit")]
     #[schema(value_type = Option<String>, example = "bill")]
-    document_type: Edit<String>,
+    pub(crate) document_type: Edit<String>,
     /// Its tags, in the place of those it has.
-    tags: Option<Vec<String>>,
+    pub(crate) tags: Option<Vec<String>>,
     /// The date the document is about, in the place of the one that was read from it. A new version
     /// is read anew.
     #[schema(value_type = Option<String>, format = Date, example = "2024-11-15")]
-    document_date: Option<String>,
+    pub(crate) document_date: Option<String>,
     /// Whether it is marked.
-    favorite: Option<bool>,
+    pub(crate) favorite: Option<bool>,
     /// Whether it is put away.
-    archived: Option<bool>,
+    pub(crate) archived: Option<bool>,
     /// Seconds it is to live from now on; null lets it live for ever.
     #[serde(default, deserialize_with = "edit")]
     #[schema(value_type = Option<i64>, example = 604_800)]
-    expires_in_s: Edit<i64>,
+    pub(crate) expires_in_s: Edit<i64>,
+}
+
+/// A change that was read. The folder of its target is found or made when it is carried out.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    change: FileChange,
+    target: Option<Target>,
 }
 
 impl ChangeFile {
-    /// Reads all but the folder, whose path is to be found or made first.
-    fn read(self, now: Timestamp) -> domain::Result<FileChange> {
-        Ok(FileChange {
+    /// Reads what is to be changed.
+    ///
+    /// # Errors
+    /// `Invalid`, pointing to the field.
+    pub(crate) fn read(self, now: Timestamp) -> domain::Result<Asked> {
+        let target = Target::read(self.folder.as_deref(), self.folder_id)?;
+        let change = FileChange {
             name: self.name.as_deref().map(str::parse).transpose()?,
             folder: None,
             document_type: self.document_type.try_map(|text| document_type(&text))?,
@@ -67,7 +78,8 @@ impl ChangeFile {
             favorite: self.favorite,
             archived: self.archived,
             expires_at: self.expires_in_s.try_map(|seconds| after(now, seconds))?,
-        })
+        };
+        Ok(Asked { change, target })
     }
 }
 
@@ -113,28 +125,29 @@ pub async fn change(
     principal.require(Role::Editor)?;
     query.finish()?;
     let id: FileId = id.parse()?;
-    let folder = Target::read(value.folder.as_deref(), value.folder_id)?;
-    let change = value.read(state.store.clock.now())?;
+    let asked = value.read(state.store.clock.now())?;
     let (store, workspace) = (state.store, principal.workspace);
-    Ok(to_the_end(carry_out(store, workspace, id, headers, change, folder)).await?)
+    let changed =
+        to_the_end(async move { carry_out(&store, &workspace, id, &headers, asked).await });
+    Ok(answer::tagged(changed.await?))
 }
 
-async fn carry_out(
-    store: Store,
-    workspace: WorkspaceId,
+/// Changes a file, and shows it with its entity tag.
+pub(crate) async fn carry_out(
+    store: &Store,
+    workspace: &WorkspaceId,
     id: FileId,
-    headers: HeaderMap,
-    mut change: FileChange,
-    folder: Option<Target>,
-) -> domain::Result<Response> {
-    let still = |file: &_| answer::check_if_match(&headers, file);
-    if let Some(folder) = folder {
+    headers: &HeaderMap,
+    Asked { mut change, target }: Asked,
+) -> domain::Result<(HeaderValue, FileView)> {
+    let still = |file: &_| answer::check_if_match(headers, file);
+    if let Some(target) = target {
         // Before folders are made for a file that is not there or no longer as expected.
-        still(&store.file(&workspace, id).await?)?;
-        change.folder = Some(folder.find(&store, &workspace).await?);
+        still(&store.file(workspace, id).await?)?;
+        change.folder = Some(target.find(store, workspace).await?);
     }
-    let file = store.change_file(&workspace, id, &change, still).await?;
-    answer::file(&store, &workspace, StatusCode::OK, file).await
+    let file = store.change_file(workspace, id, &change, still).await?;
+    answer::placed(store, workspace, file).await
 }
 
 #[cfg(test)]
@@ -144,6 +157,7 @@ mod tests {
     fn read(body: &str) -> domain::Result<FileChange> {
         let body: ChangeFile = serde_json::from_str(body).unwrap();
         body.read("2026-01-01T00:00:00Z".parse().unwrap())
+            .map(|asked| asked.change)
     }
 
     #[test]

@@ -6,7 +6,7 @@ use api::request::Query;
 use api::view::file::FileView;
 use api::view::receipt::ReceiptView;
 use axum::extract::Path;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use domain::principal::Role;
 use domain::receipt::Reason;
@@ -62,40 +62,43 @@ pub async fn delete(
     let id: FileId = id.parse()?;
     let (store, workspace) = (state.store, principal.workspace);
     let response = if permanent {
-        to_the_end(erase(store, workspace, id, headers)).await?
+        let erased = to_the_end(async move { erase(&store, &workspace, id, &headers).await });
+        axum::Json(Deleted::Erased(Box::new(erased.await?))).into_response()
     } else {
-        to_the_end(trash(store, workspace, id, headers)).await?
+        let trashed = to_the_end(async move { trash(&store, &workspace, id, &headers).await });
+        let (tag, view) = trashed.await?;
+        let deleted = Deleted::Trashed(Box::new(view));
+        ([(header::ETAG, tag)], axum::Json(deleted)).into_response()
     };
     Ok(response)
 }
 
-async fn trash(
-    store: Store,
-    workspace: WorkspaceId,
+/// Moves a file to the trash, and shows it with its entity tag.
+pub(crate) async fn trash(
+    store: &Store,
+    workspace: &WorkspaceId,
     id: FileId,
-    headers: HeaderMap,
-) -> domain::Result<Response> {
-    let still = |file: &_| answer::check_if_match(&headers, file);
-    let file = store.trash_file(&workspace, id, still).await?;
-    let (tag, view) = answer::placed(&store, &workspace, file).await?;
-    let deleted = Deleted::Trashed(Box::new(view));
-    Ok(([(header::ETAG, tag)], axum::Json(deleted)).into_response())
+    headers: &HeaderMap,
+) -> domain::Result<(HeaderValue, FileView)> {
+    let still = |file: &_| answer::check_if_match(headers, file);
+    let file = store.trash_file(workspace, id, still).await?;
+    answer::placed(store, workspace, file).await
 }
 
-async fn erase(
-    store: Store,
-    workspace: WorkspaceId,
+/// Deletes a file for good, and shows the receipt.
+pub(crate) async fn erase(
+    store: &Store,
+    workspace: &WorkspaceId,
     id: FileId,
-    headers: HeaderMap,
-) -> domain::Result<Response> {
+    headers: &HeaderMap,
+) -> domain::Result<ReceiptView> {
     // Without a condition a deletion that stopped half-way, or was made before, is taken up here.
     if headers.contains_key(header::IF_MATCH) {
-        answer::check_if_match(&headers, &store.file(&workspace, id).await?)?;
+        answer::check_if_match(headers, &store.file(workspace, id).await?)?;
     }
-    let still = |file: &_| answer::check_if_match(&headers, file);
+    let still = |file: &_| answer::check_if_match(headers, file);
     let receipt = store
-        .erase_file(&workspace, id, Reason::Deleted, still)
+        .erase_file(workspace, id, Reason::Deleted, still)
         .await?;
-    let view = Box::new(ReceiptView::from(receipt));
-    Ok(axum::Json(Deleted::Erased(view)).into_response())
+    Ok(receipt.into())
 }

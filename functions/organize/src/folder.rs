@@ -8,13 +8,14 @@ use api::request::{Json, Query};
 use api::view::folder::FolderView;
 use api::view::job::JobView;
 use axum::extract::Path;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::name::FolderPath;
 use domain::principal::Role;
 use domain::{Error, FolderId, WorkspaceId, job};
 use serde::{Deserialize, Serialize};
 use store::Store;
+use store::organize::OnTaken;
 use store::trash::Changed;
 use store::tree::FolderChange;
 use utoipa::ToSchema;
@@ -23,21 +24,42 @@ use crate::body::on_taken;
 use crate::{State, answer};
 
 /// What is to be changed of a folder; what is left out stays as it is.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeFolder {
     /// What it is to be called.
     #[schema(example = "2024")]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The path of the folder it is to be in, created when missing.
     #[schema(example = "/bills")]
-    folder: Option<String>,
+    pub(crate) folder: Option<String>,
     /// The folder it is to be in, by its id, which must be there.
-    folder_id: Option<uuid::Uuid>,
+    pub(crate) folder_id: Option<uuid::Uuid>,
+}
+
+/// A change that was read. The folder of its target is found or made when it is carried out.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    change: FolderChange,
+    target: Option<Target>,
+}
+
+impl ChangeFolder {
+    /// Reads what is to be changed.
+    ///
+    /// # Errors
+    /// `Invalid`, pointing to the field.
+    pub(crate) fn read(self) -> domain::Result<Asked> {
+        let name = self.name.as_deref().map(str::parse).transpose()?;
+        Ok(Asked {
+            change: FolderChange { name, parent: None },
+            target: Target::read(self.folder.as_deref(), self.folder_id)?,
+        })
+    }
 }
 
 /// Where something is to be put.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Target {
     /// Into the folder at a path, which is made when it is missing.
     At(FolderPath),
@@ -89,10 +111,28 @@ impl Target {
 #[schema(as = FolderChanged)]
 pub struct ChangedView {
     /// The folder as it is now; null once it is deleted for good.
-    folder: Option<FolderView>,
+    pub(crate) folder: Option<FolderView>,
     /// What goes on by itself, to be looked at with `GET /v1/jobs/{id}`; null when there was nothing
     /// to do, or what was done is forgotten.
-    job: Option<JobView>,
+    pub(crate) job: Option<JobView>,
+}
+
+/// What changing a folder came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// 202 while a job goes on with it.
+    pub(crate) status: StatusCode,
+    /// The entity tag of the folder, when there is one.
+    pub(crate) tag: Option<HeaderValue>,
+    /// The folder and the job.
+    pub(crate) view: ChangedView,
+}
+
+impl IntoResponse for Outcome {
+    fn into_response(self) -> Response {
+        let tag = self.tag.map(|tag| [(header::ETAG, tag)]);
+        (self.status, tag, axum::Json(self.view)).into_response()
+    }
 }
 
 /// Changes a folder: its name, the folder it is in, or both, with all it holds.
@@ -127,25 +167,25 @@ pub async fn change(
     principal.require(Role::Editor)?;
     query.finish()?;
     let id: FolderId = id.parse()?;
-    let name = value.name.as_deref().map(str::parse).transpose()?;
-    let target = Target::read(value.folder.as_deref(), value.folder_id)?;
-    let change = FolderChange { name, parent: None };
+    let asked = value.read()?;
     let (store, workspace) = (state.store, principal.workspace);
-    Ok(to_the_end(carry_out(store, workspace, id, headers, change, target)).await?)
+    let changed =
+        to_the_end(async move { carry_out(&store, &workspace, id, &headers, asked).await });
+    Ok(answer::tagged(changed.await?))
 }
 
-async fn carry_out(
-    store: Store,
-    workspace: WorkspaceId,
+/// Changes a folder, and shows it with its entity tag.
+pub(crate) async fn carry_out(
+    store: &Store,
+    workspace: &WorkspaceId,
     id: FolderId,
-    headers: HeaderMap,
-    mut change: FolderChange,
-    target: Option<Target>,
-) -> domain::Result<Response> {
-    let still = |upwards: &[_]| answer::check_folder_if_match(&headers, upwards);
+    headers: &HeaderMap,
+    Asked { mut change, target }: Asked,
+) -> domain::Result<(HeaderValue, FolderView)> {
+    let still = |upwards: &[_]| answer::check_folder_if_match(headers, upwards);
     if let Some(target) = target {
         // Before folders are made for one that is not there or no longer as expected.
-        let upwards = store.folder_upwards(&workspace, id).await?;
+        let upwards = store.folder_upwards(workspace, id).await?;
         still(&upwards)?;
         let own = domain::folder::Place::of(&upwards).path;
         if let Target::At(path) = &target
@@ -153,11 +193,10 @@ async fn carry_out(
         {
             return Err(store::tree::below_itself());
         }
-        change.parent = Some(target.find(&store, &workspace).await?);
+        change.parent = Some(target.find(store, workspace).await?);
     }
-    let folder = store.change_folder(&workspace, id, &change, still).await?;
-    let answer = answer::folder(&store, &workspace, folder).await?;
-    Ok(answer.into_response())
+    let folder = store.change_folder(workspace, id, &change, still).await?;
+    answer::folder(store, workspace, folder).await
 }
 
 /// Moves a folder to the trash with all it holds, or with `permanent=true` deletes it for good.
@@ -195,16 +234,26 @@ pub async fn delete(
     query.finish()?;
     let id: FolderId = id.parse()?;
     let (store, workspace) = (state.store, principal.workspace);
-    let response = to_the_end(async move {
-        let still = |upwards: &[_]| answer::check_folder_if_match(&headers, upwards);
-        let changed = if permanent {
-            store.delete_folder(&workspace, id, still).await?
-        } else {
-            store.trash_folder(&workspace, id, still).await?
-        };
-        show(&store, &workspace, changed).await
-    });
-    Ok(response.await?)
+    let removed =
+        to_the_end(async move { remove(&store, &workspace, id, &headers, permanent).await });
+    Ok(removed.await?.into_response())
+}
+
+/// Moves a folder to the trash, or deletes it for good.
+pub(crate) async fn remove(
+    store: &Store,
+    workspace: &WorkspaceId,
+    id: FolderId,
+    headers: &HeaderMap,
+    permanent: bool,
+) -> domain::Result<Outcome> {
+    let still = |upwards: &[_]| answer::check_folder_if_match(headers, upwards);
+    let changed = if permanent {
+        store.delete_folder(workspace, id, still).await?
+    } else {
+        store.trash_folder(workspace, id, still).await?
+    };
+    show(store, workspace, changed).await
 }
 
 /// Takes a folder out of the trash with all it holds, into the folder and under the name it had.
@@ -243,22 +292,26 @@ pub async fn restore(
     query.finish()?;
     let id: FolderId = id.parse()?;
     let (store, workspace) = (state.store, principal.workspace);
-    let response = to_the_end(async move {
-        let still = |upwards: &[_]| answer::check_folder_if_match(&headers, upwards);
-        let changed = store
-            .restore_folder(&workspace, id, on_taken, still)
-            .await?;
-        show(&store, &workspace, changed).await
-    });
-    Ok(response.await?)
+    let restored =
+        to_the_end(async move { bring_back(&store, &workspace, id, &headers, on_taken).await });
+    Ok(restored.await?.into_response())
+}
+
+/// Takes a folder out of the trash.
+pub(crate) async fn bring_back(
+    store: &Store,
+    workspace: &WorkspaceId,
+    id: FolderId,
+    headers: &HeaderMap,
+    on_taken: OnTaken,
+) -> domain::Result<Outcome> {
+    let still = |upwards: &[_]| answer::check_folder_if_match(headers, upwards);
+    let changed = store.restore_folder(workspace, id, on_taken, still).await?;
+    show(store, workspace, changed).await
 }
 
 /// Shows a changed folder and its job: 202 while the job goes on.
-async fn show(
-    store: &Store,
-    workspace: &WorkspaceId,
-    changed: Changed,
-) -> domain::Result<Response> {
+async fn show(store: &Store, workspace: &WorkspaceId, changed: Changed) -> domain::Result<Outcome> {
     let is_going_on = changed
         .job
         .as_ref()
@@ -269,14 +322,16 @@ async fn show(
     } else {
         StatusCode::OK
     };
-    let Some(folder) = changed.folder else {
-        let view = ChangedView { folder: None, job };
-        return Ok((status, axum::Json(view)).into_response());
+    let (tag, folder) = match changed.folder {
+        None => (None, None),
+        Some(folder) => {
+            let (tag, folder) = answer::folder(store, workspace, folder).await?;
+            (Some(tag), Some(folder))
+        }
     };
-    let (tag, axum::Json(folder)) = answer::folder(store, workspace, folder).await?;
-    let view = ChangedView {
-        folder: Some(folder),
-        job,
-    };
-    Ok((status, tag, axum::Json(view)).into_response())
+    Ok(Outcome {
+        status,
+        tag,
+        view: ChangedView { folder, job },
+    })
 }

@@ -107,9 +107,9 @@ async fn make(store: Store, workspace: WorkspaceId, place: Place) -> domain::Res
         (None, Place::In(parent, name)) => store.make_folder(&workspace, *parent, name).await?,
     };
     let folder = store.folder(&workspace, id).await?;
-    let answer = answer::folder(&store, &workspace, folder).await?;
+    let answer = answer::tagged(answer::folder(&store, &workspace, folder).await?);
     if before.is_some() {
-        return Ok(answer.into_response());
+        return Ok(answer);
     }
     let location = [(header::LOCATION, format!("/v1/folders/{id}"))];
     Ok((StatusCode::CREATED, location, answer).into_response())

@@ -12,7 +12,9 @@
 //! - queue jobs: send
 
 pub mod api_keys;
+pub mod bulk;
 pub mod change;
+pub mod checks;
 pub mod copy;
 pub mod delete;
 pub mod delete_version;
@@ -30,10 +32,12 @@ pub mod retry;
 mod answer;
 mod body;
 
+use std::time::Duration;
+
 use api::auth::Authenticator;
 use axum::extract::FromRef;
 use domain::message::Destination;
-use runtime::config::ConfigError;
+use runtime::config::{self, ConfigError};
 use store::Store;
 
 /// What the function works with.
@@ -43,7 +47,13 @@ pub struct State {
     pub store: Store,
     /// Who calls.
     pub authenticator: Authenticator,
+    /// How long a request of many changes begins new ones.
+    pub bulk_time: Duration,
 }
+
+/// How long a request of many changes begins new ones, unless it is set: API Gateway gives up on an
+/// answer after 30 s, and what has begun is to be finished by then.
+pub const BULK_TIME: Duration = Duration::from_secs(20);
 
 impl State {
     /// Connects to what the environment names.
@@ -56,7 +66,12 @@ impl State {
             Destination::Summarize,
             Destination::Jobs,
         ])?;
+        let bulk_time: Option<u64> = config::optional(
+            "BULK_TIME_S",
+            "seconds for which a request of many changes begins new ones, 20 by default",
+        )?;
         Ok(Self {
+            bulk_time: bulk_time.map_or(BULK_TIME, Duration::from_secs),
             authenticator: Authenticator::from_environment(store.clone())?,
             store,
         })
@@ -79,6 +94,8 @@ api::routes! {
     restore_version::restore_version,
     delete_version::delete_version,
     prune::prune,
+    bulk::bulk,
+    checks::begin,
     folders::create,
     folder::change,
     folder::delete,

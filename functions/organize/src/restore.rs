@@ -5,10 +5,12 @@ use api::problem::Result;
 use api::request::Query;
 use api::view::file::FileView;
 use axum::extract::Path;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
-use domain::FileId;
 use domain::principal::Role;
+use domain::{FileId, WorkspaceId};
+use store::Store;
+use store::organize::OnTaken;
 
 use crate::body::on_taken;
 use crate::{State, answer};
@@ -48,10 +50,20 @@ pub async fn restore(
     query.finish()?;
     let id: FileId = id.parse()?;
     let (store, workspace) = (state.store, principal.workspace);
-    let response = to_the_end(async move {
-        let still = |file: &_| answer::check_if_match(&headers, file);
-        let file = store.restore_file(&workspace, id, on_taken, still).await?;
-        answer::file(&store, &workspace, StatusCode::OK, file).await
-    });
-    Ok(response.await?)
+    let restored =
+        to_the_end(async move { carry_out(&store, &workspace, id, &headers, on_taken).await });
+    Ok(answer::tagged(restored.await?))
+}
+
+/// Takes a file out of the trash, and shows it with its entity tag.
+pub(crate) async fn carry_out(
+    store: &Store,
+    workspace: &WorkspaceId,
+    id: FileId,
+    headers: &HeaderMap,
+    on_taken: OnTaken,
+) -> domain::Result<(HeaderValue, FileView)> {
+    let still = |file: &_| answer::check_if_match(headers, file);
+    let file = store.restore_file(workspace, id, on_taken, still).await?;
+    answer::placed(store, workspace, file).await
 }

@@ -18,6 +18,7 @@ pub mod facts;
 pub mod failures;
 pub mod file;
 pub mod files;
+pub mod findings;
 pub mod folders;
 pub mod health;
 pub mod jobs;
@@ -84,6 +85,7 @@ api::routes! {
     facts::show,
     folders::list,
     folders::show,
+    findings::list,
     jobs::list,
     jobs::show,
     dossiers::list,

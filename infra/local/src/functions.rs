@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ai::LanguageModel;
 use api::auth::{Authenticator, Issuer};
@@ -28,6 +29,8 @@ pub struct FunctionSettings {
     pub model: Arc<dyn LanguageModel>,
     /// What may be uploaded.
     pub uploads: upload::Limits,
+    /// How long a request of many changes begins new ones.
+    pub bulk_time: Duration,
     /// The origins browsers may call from.
     pub origins: Origins,
 }
@@ -83,6 +86,7 @@ impl Functions {
             organize: organize::State {
                 store: store.clone(),
                 authenticator: authenticator.clone(),
+                bulk_time: settings.bulk_time,
             },
             generation: generation::State {
                 store: store.clone(),

@@ -80,6 +80,7 @@ impl ServerSettings {
                     direct_bytes: DIRECT_BYTES,
                     ..upload::Limits::default()
                 },
+                bulk_time: organize::BULK_TIME,
                 origins: Origins::default(),
             },
             address,

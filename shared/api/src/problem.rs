@@ -51,6 +51,13 @@ pub struct ProblemView {
     errors: Vec<FieldView>,
 }
 
+impl ProblemView {
+    /// Says whether this is the word to switch on.
+    pub fn is(&self, code: &str) -> bool {
+        self.code == code
+    }
+}
+
 /// A field that breaks a rule.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = FieldError)]
@@ -130,9 +137,9 @@ impl Problem {
         self.cause.as_deref()
     }
 
-    /// Writes the problem as the body of a response.
-    pub fn write(self, instance: &str) -> Response {
-        let view = ProblemView {
+    /// Shows the problem within the request `instance`.
+    pub fn view(self, instance: &str) -> ProblemView {
+        ProblemView {
             kind: format!("urn:sheaf:problem:{}", self.code),
             title: self.title,
             status: self.status.as_u16(),
@@ -147,19 +154,24 @@ impl Problem {
                     detail: error.detail,
                 })
                 .collect(),
-        };
-        let body = serde_json::to_vec(&view).unwrap_or_default();
+        }
+    }
+
+    /// Writes the problem as the body of a response.
+    pub fn write(self, instance: &str) -> Response {
+        let (status, retry_after) = (self.status, self.retry_after);
+        let body = serde_json::to_vec(&self.view(instance)).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
-        *response.status_mut() = self.status;
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if let Some(after) = self.retry_after {
+        if let Some(after) = retry_after {
             headers.insert(
                 header::RETRY_AFTER,
                 HeaderValue::from(after.as_secs().max(1)),

@@ -18,6 +18,10 @@ use crate::problem::Problem;
 /// The header that carries the request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The id of a request, for what answers with more than one problem.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
 /// Who may call from a browser.
 #[derive(Clone, Debug, Default)]
 pub struct Origins(Vec<HeaderValue>);
@@ -122,7 +126,7 @@ fn cors(origins: &Origins) -> CorsLayer {
 }
 
 /// Gives the request an id, writes problems with it, and logs one line.
-async fn finish(request: Request, next: Next) -> Response {
+async fn finish(mut request: Request, next: Next) -> Response {
     let id = Uuid::now_v7().to_string();
     let method = request.method().clone();
     // The route and not the path: a path can hold names.
@@ -131,6 +135,7 @@ async fn finish(request: Request, next: Next) -> Response {
         .get::<MatchedPath>()
         .map_or("none", MatchedPath::as_str)
         .to_owned();
+    request.extensions_mut().insert(RequestId(id.clone()));
     let begun = Instant::now();
     let mut response = next.run(request).await;
     let problem = response.extensions_mut().remove::<Problem>();

@@ -4,6 +4,7 @@ pub mod dossier;
 pub mod failure;
 pub mod file;
 pub mod files;
+pub mod finding;
 pub mod folder;
 pub mod job;
 pub mod receipt;

@@ -24,6 +24,11 @@ pub enum Task {
         /// The folder.
         folder: FolderId,
     },
+    /// Hold all rows and objects of the workspace against each other.
+    Check {
+        /// Whether nothing is to be changed.
+        dry_run: bool,
+    },
 }
 
 impl Task {
@@ -33,6 +38,7 @@ impl Task {
             Self::TrashFolder { .. } => "trash_folder",
             Self::RestoreFolder { .. } => "restore_folder",
             Self::DeleteFolder { .. } => "delete_folder",
+            Self::Check { .. } => "check",
         }
     }
 
@@ -42,6 +48,7 @@ impl Task {
             Self::TrashFolder { folder }
             | Self::RestoreFolder { folder }
             | Self::DeleteFolder { folder } => Some(*folder),
+            Self::Check { .. } => None,
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod error;
 pub mod facts;
 pub mod figures;
 pub mod file;
+pub mod finding;
 pub mod folder;
 pub mod hashing;
 pub mod id;

@@ -256,7 +256,7 @@ impl Store {
     }
 
     /// Removes a version with what refers to it, then its bytes, unless other versions have them.
-    async fn remove_version(
+    pub(crate) async fn remove_version(
         &self,
         workspace: &WorkspaceId,
         file: FileId,

@@ -180,7 +180,8 @@ struct Kinded {
     kind: RowKind,
 }
 
-fn read(row: Row) -> Result<Found> {
+/// Reads what is under a file id.
+pub(crate) fn read(row: Row) -> Result<Found> {
     let Kinded { kind } = from_row(row.clone())?;
     Ok(match kind {
         RowKind::File => Found::File(Box::new(from_row::<FileItem>(row)?.into())),

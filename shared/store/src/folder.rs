@@ -164,7 +164,8 @@ impl From<FolderItem> for Folder {
     }
 }
 
-fn read(row: Row) -> Result<Found> {
+/// Reads what is under a folder's id.
+pub(crate) fn read(row: Row) -> Result<Found> {
     if row.contains_key("removed_at") {
         let item: RemovedItem = from_row(row)?;
         return Ok(Found::Removed {

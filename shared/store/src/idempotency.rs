@@ -23,6 +23,20 @@ pub struct Repeatable {
     pub request: Sha256,
 }
 
+impl Repeatable {
+    /// The same for one of the things that a request asks for, by its place among them.
+    #[must_use]
+    pub fn part(&self, index: u32) -> Self {
+        let mut key = self.key.as_bytes().to_vec();
+        key.extend_from_slice(&index.to_be_bytes());
+        Self {
+            principal: self.principal.clone(),
+            key: Sha256::of(&key),
+            request: self.request,
+        }
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct IdempotencyItem<T> {
     request: Sha256,

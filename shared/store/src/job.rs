@@ -297,6 +297,7 @@ impl Store {
                 self.place_subtree(workspace, folder, kept).await
             }
             Task::DeleteFolder { folder } => self.erase_subtree(workspace, folder, kept).await,
+            Task::Check { dry_run } => self.check_step(workspace, kept.id, dry_run, kept).await,
         }
     }
 

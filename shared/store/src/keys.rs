@@ -13,6 +13,7 @@
 //! | folder in a folder | `W#{workspace}#D#{folder}` | `F#{name}` | the folders in a folder by name |
 //! | trashed folder | `W#{workspace}#T` | `{folder}` | the folders in the trash |
 //! | job | `W#{workspace}#J#{job}` | `A` | by id |
+//! | finding | `W#{workspace}#J#{job}` | `F#{kind}#{hash}` | what a check has found |
 //! | upload | `W#{workspace}#U#{upload}` | `A` | by id |
 //! | state of a tus upload | `W#{workspace}#U#{upload}` | `T` | with the upload, in one query |
 //! | blob | `W#{workspace}#B#{blob}` | `A` | what an object in S3 belongs to |
@@ -161,7 +162,15 @@ impl Key {
 
     /// A job.
     pub fn job(workspace: &WorkspaceId, job: JobId) -> Self {
-        Self::new(format!("W#{workspace}#J#{job}"), SELF)
+        Self::new(job_partition(workspace, job), SELF)
+    }
+
+    /// Something that a check has found, which is a job: `what` is the hash of what it is about.
+    pub fn finding(workspace: &WorkspaceId, job: JobId, kind: &str, what: Sha256) -> Self {
+        Self::new(
+            job_partition(workspace, job),
+            format!("{FINDING_PREFIX}{kind}#{what}"),
+        )
     }
 
     /// An upload.
@@ -220,7 +229,7 @@ impl Key {
 
     /// The blob that versions with some bytes share.
     pub fn shared_blob(workspace: &WorkspaceId, content: Sha256) -> Self {
-        Self::new(content_partition(workspace, content), "B")
+        Self::new(content_partition(workspace, content), SHARED_BLOB)
     }
 
     /// The one summary of some bytes by one model and prompt.
@@ -348,6 +357,10 @@ impl Key {
 
 /// The sort key of what was read from some bytes.
 pub const CONTENT: &str = "C";
+/// The sort key of which blob versions with some bytes share.
+pub const SHARED_BLOB: &str = "B";
+/// Begins the sort keys of what a check has found.
+pub const FINDING_PREFIX: &str = "F#";
 /// Begins the sort keys of memberships, on the file's side.
 pub const MEMBERSHIP_PREFIX: &str = "M#";
 /// Begins the sort keys of versions.
@@ -377,6 +390,29 @@ pub fn file_partition(workspace: &WorkspaceId, file: FileId) -> String {
 /// The partition of an upload: its session, and the state of a tus upload.
 pub fn upload_partition(workspace: &WorkspaceId, upload: UploadId) -> String {
     format!("W#{workspace}#U#{upload}")
+}
+
+/// The partition of a job: itself, and what it has found where it is a check.
+pub fn job_partition(workspace: &WorkspaceId, job: JobId) -> String {
+    format!("W#{workspace}#J#{job}")
+}
+
+/// Begins the partition keys of all rows of a workspace but those of its people's roles.
+pub fn workspace_prefix(workspace: &WorkspaceId) -> String {
+    format!("W#{workspace}#")
+}
+
+/// Reads a partition key of a workspace: what kind of rows it has, and whose. None for a key of
+/// another workspace.
+pub fn kind_and_id<'a>(workspace: &WorkspaceId, pk: &'a str) -> Option<(&'a str, &'a str)> {
+    let (owner, rest) = pk.strip_prefix("W#")?.split_once('#')?;
+    (owner == workspace.as_str()).then(|| rest.split_once('#').unwrap_or((rest, "")))
+}
+
+/// Reads the sort key of a row in the `due` index: when it is due.
+pub fn due_at(sk: &str) -> Option<Timestamp> {
+    let (micros, _) = sk.split_once('#')?;
+    Timestamp::from_microsecond(micros.parse().ok()?).ok()
 }
 
 /// The partition of the names in a folder.

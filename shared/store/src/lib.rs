@@ -7,6 +7,7 @@
 pub mod access;
 pub mod api_key;
 pub mod blob;
+pub mod check;
 pub mod commit;
 pub mod connect;
 pub mod content;

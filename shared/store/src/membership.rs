@@ -44,6 +44,21 @@ fn posting_tags(posting: &Posting) -> impl Iterator<Item = Option<&Tag>> {
         .chain([None])
 }
 
+/// Where a file is posted that has this posting.
+pub(crate) fn posting_keys(
+    workspace: &WorkspaceId,
+    file: FileId,
+    posting: Option<&Posting>,
+) -> Vec<Key> {
+    posting
+        .into_iter()
+        .flat_map(|posting| {
+            posting_tags(posting)
+                .map(|tag| Key::posted_file(workspace, &posting.document_type, tag, file))
+        })
+        .collect()
+}
+
 /// The writes that move a file's postings from where they are to where they should be.
 fn move_postings(
     workspace: &WorkspaceId,
@@ -52,14 +67,9 @@ fn move_postings(
     to: Option<&Posting>,
 ) -> Result<Vec<Write>> {
     let keys = |posting: Option<&Posting>| -> BTreeMap<String, Key> {
-        posting
+        posting_keys(workspace, file, posting)
             .into_iter()
-            .flat_map(|posting| {
-                posting_tags(posting).map(|tag| {
-                    let key = Key::posted_file(workspace, &posting.document_type, tag, file);
-                    (key.pk.clone(), key)
-                })
-            })
+            .map(|key| (key.pk.clone(), key))
             .collect()
     };
     let (from, to) = (keys(from), keys(to));

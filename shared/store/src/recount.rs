@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::finding::{self, Finding, Outcome};
 use domain::upload::{Upload, UploadState};
 use domain::{Error, Result, Sha256, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
@@ -149,6 +150,26 @@ pub struct Difference {
     pub is_mended: bool,
 }
 
+impl Difference {
+    /// Tells it as a finding.
+    pub fn finding(&self, outcome: Outcome) -> Finding {
+        let (bytes, files) = (self.bytes, self.files);
+        Finding {
+            kind: if bytes < 0 || files < 0 {
+                finding::Kind::LeakedReservation
+            } else {
+                finding::Kind::WrongQuota
+            },
+            about: "quota".to_owned(),
+            since: None,
+            outcome,
+            detail: format!(
+                "there are {bytes:+} bytes and {files:+} files against what it says is used"
+            ),
+        }
+    }
+}
+
 /// What stands, unless others move it all the time.
 fn unless_busy<T>(standing: Result<Option<T>>) -> Result<Option<T>> {
     match standing {
@@ -272,7 +293,13 @@ impl Store {
         Ok(differences)
     }
 
-    async fn compare(&self, workspace: &WorkspaceId, count: &Count) -> Result<Option<Difference>> {
+    /// Holds what was counted of a workspace against its quota. None where something has happened
+    /// there.
+    async fn measure(
+        &self,
+        workspace: &WorkspaceId,
+        count: &Count,
+    ) -> Result<Option<(Standing, Difference)>> {
         let Some(standing) = unless_busy(self.settled_standing(workspace).await)? else {
             return Ok(None);
         };
@@ -283,11 +310,18 @@ impl Store {
             let more = i128::from(counted) - i128::from(used);
             i64::try_from(more).unwrap_or(if more < 0 { i64::MIN } else { i64::MAX })
         };
-        let mut difference = Difference {
+        let difference = Difference {
             workspace: workspace.clone(),
             bytes: more(count.bytes, count.stood.used_bytes),
             files: more(count.files, count.stood.used_files),
             is_mended: false,
+        };
+        Ok(Some((standing, difference)))
+    }
+
+    async fn compare(&self, workspace: &WorkspaceId, count: &Count) -> Result<Option<Difference>> {
+        let Some((standing, mut difference)) = self.measure(workspace, count).await? else {
+            return Ok(None);
         };
         let found = (difference.bytes, difference.files);
         let suspected = standing.suspected;
@@ -339,21 +373,100 @@ impl Store {
             .number(":back_bytes", difference.bytes.saturating_neg())
             .number(":back_files", difference.files.saturating_neg()),
         }];
-        for (shard, changes) in (0_u8..).zip(standing.changes) {
-            let condition = match changes {
-                None | Some(0) => Expression::new("attribute_not_exists(changes)"),
-                Some(changes) => Expression::new("changes = :changes").number(":changes", changes),
-            };
-            writes.push(Write::Check {
-                condition,
-                key: Key::quota_shard(workspace, shard),
-            });
-        }
+        writes.extend(nothing_happened(workspace, standing));
         match self.table.transact(writes).await {
             Ok(()) => Ok(true),
             Err(Rejected::Conditions(_)) => Ok(false),
             Err(Rejected::Error(error)) => Err(error),
         }
+    }
+}
+
+/// Hold while nothing was reserved or given back since the quota was read.
+pub(crate) fn nothing_happened(workspace: &WorkspaceId, standing: &Standing) -> Vec<Write> {
+    let shards = (0_u8..).zip(standing.changes);
+    shards
+        .map(|(shard, changes)| Write::Check {
+            condition: match changes {
+                None | Some(0) => Expression::new("attribute_not_exists(changes)"),
+                Some(changes) => Expression::new("changes = :changes").number(":changes", changes),
+            },
+            key: Key::quota_shard(workspace, shard),
+        })
+        .collect()
+}
+
+/// What a walk over the rows of one workspace counts of what it uses.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Counting {
+    began_at: Timestamp,
+    /// None where nothing was ever stored, or the quota never stands still.
+    count: Option<Count>,
+}
+
+impl Counting {
+    /// Counts what a row counts for.
+    pub(crate) fn add(&mut self, charge: &Charge) {
+        let began_at = self.began_at;
+        if let Some(count) = &mut self.count {
+            count.bytes = count.bytes.saturating_add(charge.bytes);
+            count.files = count.files.saturating_add(charge.files);
+            let was_at_rest = |since| began_at.duration_since(since) > REST;
+            count.is_at_rest &= charge.since.is_none_or(was_at_rest);
+        }
+    }
+}
+
+impl Store {
+    /// Begins to count what a workspace uses.
+    pub(crate) async fn begin_counting(&self, workspace: &WorkspaceId) -> Result<Counting> {
+        let standing = unless_busy(self.settled_standing(workspace).await)?;
+        Ok(Counting {
+            began_at: self.clock.now(),
+            count: standing.map(|standing| Count {
+                stood: Stood::of(&standing),
+                bytes: 0,
+                files: 0,
+                is_at_rest: true,
+            }),
+        })
+    }
+
+    /// Returns how the quota stands, if nothing was reserved or given back since a count began.
+    pub(crate) async fn unmoved_since(
+        &self,
+        workspace: &WorkspaceId,
+        counting: &Counting,
+    ) -> Result<Option<Standing>> {
+        let Some(count) = &counting.count else {
+            return Ok(None);
+        };
+        let measured = self.measure(workspace, count).await?;
+        Ok(measured.map(|(standing, _)| standing))
+    }
+
+    /// Returns by how much what was counted is more than what the quota says. None where that cannot
+    /// be said, because the workspace was not at rest.
+    pub(crate) async fn counted(
+        &self,
+        workspace: &WorkspaceId,
+        counting: &Counting,
+    ) -> Result<Option<(Standing, Difference)>> {
+        match &counting.count {
+            Some(count) if count.is_at_rest => self.measure(workspace, count).await,
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Makes a quota say what was counted twice, if still nothing has happened. Says whether it did.
+    pub(crate) async fn mend_counted(
+        &self,
+        standing: &Standing,
+        difference: &Difference,
+    ) -> Result<bool> {
+        let found = (difference.bytes, difference.files);
+        self.suspect(&difference.workspace, found).await?;
+        self.mend(standing, difference).await
     }
 }
 

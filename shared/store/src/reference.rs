@@ -43,7 +43,7 @@ pub struct BlobItem {
     pub sha256: Option<Sha256>,
     /// When it is to be removed, as in the `due` index, once it is going.
     #[serde(default)]
-    due_sk: Option<String>,
+    pub(crate) due_sk: Option<String>,
 }
 
 const fn one() -> u64 {
@@ -68,7 +68,7 @@ impl BlobItem {
     }
 
     /// Holds while it is referred to, and found to be shared, as when it was read.
-    fn is_as_read(&self) -> Expression {
+    pub(crate) fn is_as_read(&self) -> Expression {
         let refs = if self.refs == one() {
             "(attribute_not_exists(refs) OR refs = :refs)"
         } else {
@@ -89,8 +89,8 @@ impl BlobItem {
 
 /// The row that names the blob of some bytes.
 #[derive(Debug, Serialize, Deserialize)]
-struct SharedItem {
-    blob_id: BlobId,
+pub(crate) struct SharedItem {
+    pub(crate) blob_id: BlobId,
     written_by: Writer,
     size_bytes: u64,
 }
@@ -210,7 +210,7 @@ fn become_shared(
 }
 
 /// Holds while the hash names this blob.
-fn names(blob: BlobId) -> Expression {
+pub(crate) fn names(blob: BlobId) -> Expression {
     Expression::new("blob_id = :blob").text(":blob", blob.to_string())
 }
 

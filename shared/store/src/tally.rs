@@ -13,8 +13,9 @@ use uuid::Uuid;
 use crate::keys::{self, Key, TALLY_SHARDS};
 use crate::table::{Expression, Row, Write, present, to_row};
 
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct TallyItem {
+/// A part of the counters of a folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TallyItem {
     #[serde(default)]
     file_count: i64,
     #[serde(default)]
@@ -56,6 +57,24 @@ pub(crate) fn count_file(workspace: &WorkspaceId, file: &File) -> Write {
 pub(crate) fn uncount_file(workspace: &WorkspaceId, file: &File) -> Write {
     let tally = Tally::file(file.content.size_bytes).negated();
     count(workspace, file.folder, file.id.uuid(), tally)
+}
+
+/// Holds while a part of the counters says what it said when it was read.
+pub(crate) fn is_as_read(item: TallyItem) -> Expression {
+    // A counter that was never touched may be absent.
+    let is = |name: &str, value: i64| match value {
+        0 => format!("(attribute_not_exists({name}) OR {name} = :{name})"),
+        _ => format!("{name} = :{name}"),
+    };
+    let text = [
+        is("file_count", item.file_count),
+        is("folder_count", item.folder_count),
+        is("size_bytes", item.size_bytes),
+    ];
+    Expression::new(format!("attribute_exists(pk) AND {}", text.join(" AND ")))
+        .number(":file_count", item.file_count)
+        .number(":folder_count", item.folder_count)
+        .number(":size_bytes", item.size_bytes)
 }
 
 /// Writes the counters of a new folder.

@@ -18,7 +18,7 @@ use crate::table::{Expression, Rejected, Write, to_row};
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct UploadItem {
     id: UploadId,
-    blob: BlobRef,
+    pub(crate) blob: BlobRef,
     intent: Intent,
     pub(crate) size_bytes: u64,
     content_type: Option<String>,

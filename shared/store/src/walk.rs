@@ -21,7 +21,7 @@ use crate::upload::read_version;
 
 /// Age from which a version must have its bytes. They are there before it is, so this only keeps
 /// the walk away from what is just being made.
-const VERSION_AGE: SignedDuration = SignedDuration::from_hours(1);
+pub(crate) const VERSION_AGE: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long after a walk the next one begins: every version is asked for in S3, which must not cost
 /// what nobody uses.
@@ -144,8 +144,7 @@ impl Store {
         {
             return Ok(false);
         }
-        let key = ObjectKey::Blob(workspace.clone(), version.content.blob);
-        if self.blobs.head(&key).await?.is_some() {
+        if !self.is_missing(workspace, version).await? {
             return Ok(false);
         }
         // After the look at the bytes: who erases a file marks it before they remove any.
@@ -178,6 +177,16 @@ impl Store {
             Err(Rejected::Conditions(_)) => Ok(false),
             Err(Rejected::Error(error)) => Err(error),
         }
+    }
+
+    /// Says whether the bytes of a version are not in store.
+    pub(crate) async fn is_missing(
+        &self,
+        workspace: &WorkspaceId,
+        version: &Version,
+    ) -> Result<bool> {
+        let key = ObjectKey::Blob(workspace.clone(), version.content.blob);
+        Ok(self.blobs.head(&key).await?.is_none())
     }
 
     /// Returns where the walk stands.

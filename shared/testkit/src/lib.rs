@@ -7,10 +7,12 @@
 )]
 
 mod client;
+mod doctor;
 mod reader;
 mod sheaf;
 
 pub use client::{Answer, Client};
+pub use doctor::{assert_doctor_clean, run_doctor};
 pub use sheaf::{Options, Sheaf};
 
 use embedded::stack::StackSettings;

@@ -39,6 +39,8 @@ pub struct Options {
     pub reading: Limits,
     /// How queues try again.
     pub queue: embedded::queue::Settings,
+    /// How long a request of many changes begins new ones.
+    pub bulk_time: Duration,
     /// Whether queued work is done.
     pub works: bool,
     /// Whether the sweep also runs by itself.
@@ -60,6 +62,7 @@ impl Default for Options {
                 },
                 ..embedded::queue::Settings::default()
             },
+            bulk_time: organize::BULK_TIME,
             works: true,
             sweeps: false,
         }
@@ -214,6 +217,7 @@ async fn serve(folder: &Path, options: &Options, clock: &Clock) -> Server {
             reading: options.reading,
             model: Arc::clone(&options.model),
             uploads: options.uploads,
+            bulk_time: options.bulk_time,
             origins: "http://localhost:3000".parse().expect("an origin"),
         },
         address: loopback(0),

@@ -11,6 +11,7 @@
 )]
 
 mod crash;
+mod doctor;
 mod folders;
 mod inbox;
 mod lost;

@@ -6,6 +6,7 @@
 )]
 
 mod api_keys;
+mod bulk;
 mod change;
 mod copy;
 mod delete;

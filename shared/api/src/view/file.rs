@@ -117,7 +117,49 @@ impl From<domain::file::Failure> for FailureView {
     }
 }
 
+/// How a file stands, without its path, which may be long, and what is known of its content.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BriefFile)]
+pub struct BriefFileView {
+    /// Its id; of a copy, that of the new file.
+    id: Uuid,
+    /// Its name.
+    #[schema(example = "2024-11 electricity.pdf")]
+    name: String,
+    /// The folder it is in; all zeros for the root.
+    folder_id: Uuid,
+    /// active or trashed.
+    #[schema(example = "active")]
+    state: &'static str,
+    /// Number of its current version.
+    version: u32,
+    /// When it last changed.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+    /// Its entity tag, for `if_match` and `If-Match`.
+    #[schema(example = "\"7-0f0e0d0c0b0a0908\"")]
+    etag: String,
+}
+
 impl FileView {
+    /// Returns the id of the file.
+    pub const fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Shows only what tells how the file stands, with its entity tag.
+    pub fn into_brief(self, etag: String) -> BriefFileView {
+        BriefFileView {
+            id: self.id,
+            name: self.name,
+            folder_id: self.folder_id,
+            state: self.state,
+            version: self.version,
+            updated_at: self.updated_at,
+            etag,
+        }
+    }
+
     /// Shows a file whose folder is in `place`: in a folder of the trash it is in the trash.
     pub fn placed(file: File, place: &Place) -> Self {
         let state = place.state_of(&file);

@@ -38,7 +38,37 @@ pub struct FolderView {
     updated_at: Option<Timestamp>,
 }
 
+/// How a folder stands, without its path, which may be long, and what is in it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BriefFolder)]
+pub struct BriefFolderView {
+    /// Its id.
+    id: Uuid,
+    /// Its name.
+    #[schema(example = "2024")]
+    name: String,
+    /// The folder it is in.
+    parent_id: Option<Uuid>,
+    /// active or trashed.
+    #[schema(example = "active")]
+    state: &'static str,
+    /// Its entity tag, for `if_match` and `If-Match`.
+    #[schema(example = "\"0f0e0d0c0b0a09080706050403020100\"")]
+    etag: String,
+}
+
 impl FolderView {
+    /// Shows only what tells how the folder stands, with its entity tag.
+    pub fn into_brief(self, etag: String) -> BriefFolderView {
+        BriefFolderView {
+            id: self.id,
+            name: self.name,
+            parent_id: self.parent_id,
+            state: self.state,
+            etag,
+        }
+    }
+
     /// Shows a folder, which is at `place`, with what is directly in it.
     pub fn new(folder: Folder, place: &Place, tally: Tally) -> Self {
         Self {

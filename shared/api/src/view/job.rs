@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub struct JobView {
     /// Its id.
     id: Uuid,
-    /// What it does: `trash_folder`, `restore_folder` or `delete_folder`.
+    /// What it does: `trash_folder`, `restore_folder`, `delete_folder` or `check`.
     #[schema(example = "delete_folder")]
     kind: &'static str,
     /// running, done, failed or cancelled. One that failed came to its end all the same, unless it
@@ -38,7 +38,8 @@ pub struct JobView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = JobProgress)]
 pub struct ProgressView {
-    /// How many things are done: files, for a job about a folder.
+    /// How many things are done: files, for a job about a folder; rows and objects that were read, for a
+    /// check.
     done: u64,
     /// How many there are; null when that is not known before the end.
     total: Option<u64>,
@@ -59,6 +60,13 @@ pub struct ReasonView {
     code: String,
     /// What happened and what to do.
     detail: String,
+}
+
+impl JobView {
+    /// Returns the id of the job.
+    pub const fn id(&self) -> Uuid {
+        self.id
+    }
 }
 
 impl From<Job> for JobView {

@@ -59,6 +59,13 @@ pub struct RemovedVersionView {
     blob_removed: bool,
 }
 
+impl ReceiptView {
+    /// Returns the id of the receipt.
+    pub const fn id(&self) -> Uuid {
+        self.id
+    }
+}
+
 impl From<Receipt> for ReceiptView {
     fn from(receipt: Receipt) -> Self {
         let (key_id, signature) = receipt
