@@ -29,9 +29,9 @@ fn page(items: &[Value]) -> axum::Json<Value> {
 
 /// A server with the folder `/bills` and no files.
 fn routes() -> Router {
-    let folders = async |uri: Uri| {
-        let below = uri.query().unwrap_or_default().contains("parent_id");
-        if below { page(&[]) } else { page(&[folder()]) }
+    let folders = async |uri: Uri| match uri.query() {
+        None | Some("path=%2Fbills") => page(&[folder()]),
+        Some(_) => page(&[]),
     };
     Router::new()
         .route("/v1/folders", get(folders))
