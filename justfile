@@ -2,6 +2,9 @@
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
+# Where what is measured is built.
+release := env("CARGO_TARGET_DIR", justfile_directory() / "target") / "release"
+
 _list:
     @just --list --unsorted
 
@@ -49,12 +52,41 @@ serve-aws *ARGUMENTS:
 bench-start *FUNCTIONS:
     PATH="$(.ci/venv)/bin:$PATH" python tests/deploy/deploy.py --profile release -- python benches/start/start.py {{ FUNCTIONS }}
 
+# Build what is measured, all with the same features
+[private]
+bench-build:
+    cargo build --release -p extract -p sheaf -p benches
+
 # Measure the runner: beside its ceiling, documents through the pipeline, idle memory (release profile)
-bench:
-    cargo build --release -p extract -p sheaf
-    cargo run --release -p benches --bin ceiling
-    cargo run --release -p benches --bin pipeline
-    cargo run --release -p benches --bin idle
+bench: bench-build
+    "{{ release }}/ceiling"
+    "{{ release }}/pipeline"
+    "{{ release }}/idle"
+
+# Count what each operation asks of DynamoDB and S3, and write it into docs/OPERATIONS.md
+bench-cost: bench-build
+    "{{ release }}/cost" --write
+
+# Measure the functions beside a FastAPI application on the same emulators
+bench-peers: bench-build
+    PEER_PYTHON="$(.ci/venv benches/peer/requirements.txt)/bin/python" "{{ release }}/peers"
+
+# Measure uploads by tus beside PUTs through the SDK and @tus/server. Needs Node 20 or later with npm
+bench-tus: bench-build
+    cd benches/tus-peer && npm ci --no-audit --no-fund --loglevel=error
+    "{{ release }}/tus"
+
+# Measure whether memory grows with the size of a file: 5 GiB, or --bytes N. Needs room for twice that
+bench-memory *ARGUMENTS: bench-build
+    "{{ release }}/memory" {{ ARGUMENTS }}
+
+# Make a workspace of 1,000,000 files in a folder, or of --files N in --folders N
+bench-load DATA *ARGUMENTS: bench-build
+    "{{ release }}/load" --data "{{ DATA }}" {{ ARGUMENTS }}
+
+# Measure lists and moves in such a workspace
+bench-scale DATA: bench-build
+    "{{ release }}/scale" --data "{{ DATA }}"
 
 # Check licenses, advisories, sources and unused dependencies, with the tools that are installed
 audit:

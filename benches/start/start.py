@@ -47,7 +47,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 }
 
 # The functions behind queues.
-QUEUES = ("ingest", "summarize")
+QUEUES = ("ingest", "jobs", "summarize")
 
 # What a Sheaf function may take beside the Python one, and by itself. See README.md.
 MOST_CPU = 1 / 40

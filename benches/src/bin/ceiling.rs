@@ -9,17 +9,15 @@
     reason = "a bench prints its figures and ends at the first error"
 )]
 
-use benches::{AT_ONCE, Connections, Rounds, UploadCalls, profile, rate};
+use benches::{AT_ONCE, Connections, Rounds, UploadCalls, new_body, profile, rate, upload_body};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use store::keys::Key;
 use testkit::{Options, Sheaf};
-use uuid::Uuid;
 
 const ROUNDS: usize = 7;
 const READS: usize = 1_000;
 const UPLOADS: usize = 200;
-const UPLOAD_BYTES: usize = 64 * 1024;
 
 #[tokio::main]
 async fn main() {
@@ -50,17 +48,6 @@ async fn main() {
     let connections = Connections::like(&idle.admin()).await;
     uploads("64 KiB upload by itself", &idle, &connections, &calls).await;
     idle.server.stop().await;
-}
-
-fn upload_body() -> Bytes {
-    Bytes::from(vec![b'x'; UPLOAD_BYTES])
-}
-
-/// A body of which no other upload has the bytes: those that are there are not written again.
-fn new_body() -> Bytes {
-    let mut body = vec![b'x'; UPLOAD_BYTES];
-    body[..16].copy_from_slice(Uuid::new_v4().as_bytes());
-    Bytes::from(body)
 }
 
 async fn reads(sheaf: &Sheaf, connections: &Connections) {

@@ -11,6 +11,7 @@ use aws_lambda_events::event::sqs::SqsBatchResponse;
 use domain::message::Destination;
 use extract::Limits;
 use thiserror::Error;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -110,11 +111,23 @@ impl Server {
     /// `ServerError` saying which part could not start.
     pub async fn start(settings: ServerSettings) -> Result<Self, ServerError> {
         let listener = listen(settings.address).await?;
+        let stack = Stack::start(settings.stack.clone()).await?;
+        Self::start_on(stack, listener, settings).await
+    }
+
+    /// Starts the runner on a stack that has been started.
+    ///
+    /// # Errors
+    /// `ServerError` saying which part could not start.
+    pub async fn start_on(
+        stack: Stack,
+        listener: TcpListener,
+        settings: ServerSettings,
+    ) -> Result<Self, ServerError> {
         let address = listener.local_addr().map_err(|source| StackError::Listen {
             address: settings.address,
             source,
         })?;
-        let stack = Stack::start(settings.stack).await?;
         let functions = Functions::new(&stack.store, &stack.secrets, settings.functions)?;
         let stopping = CancellationToken::new();
         let stopped = stopping.clone().cancelled_owned();
@@ -177,7 +190,8 @@ impl Server {
     }
 }
 
-fn run_queues(queue: &Queue, functions: &Functions) -> Vec<Runner> {
+/// Has the functions do the queued work, until the runners are stopped.
+pub fn run_queues(queue: &Queue, functions: &Functions) -> Vec<Runner> {
     let ingest = functions.ingest.clone();
     let summarize = functions.summarize.clone();
     let jobs = functions.jobs.clone();

@@ -315,6 +315,16 @@ pub(crate) fn create_version(
     Ok(Write::create(row))
 }
 
+/// Writes a version that is new and whose bytes have been read: it counts among those that have them.
+pub(crate) fn create_read_version(
+    workspace: &WorkspaceId,
+    file: FileId,
+    version: &Version,
+) -> Result<Write> {
+    let row = version_row(workspace, file, version, true, None)?;
+    Ok(Write::create(row))
+}
+
 /// Writes a version again, with its hash and as counted. Holds while it is as it was read.
 pub(crate) fn settle_version(
     workspace: &WorkspaceId,

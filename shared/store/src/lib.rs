@@ -19,6 +19,7 @@ pub mod erase;
 pub mod failure;
 pub mod file;
 mod fill;
+pub mod filling;
 pub mod finish;
 pub mod folder;
 pub mod forget;

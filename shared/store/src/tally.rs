@@ -37,9 +37,14 @@ impl From<TallyItem> for Tally {
 /// Counts what a child adds to a folder. Holds while the folder is there: its counters come and go
 /// with it. Those of the root, which always is, are made when they are first needed.
 pub(crate) fn count(workspace: &WorkspaceId, folder: FolderId, child: Uuid, by: Tally) -> Write {
+    count_in(workspace, folder, keys::tally_shard(child), by)
+}
+
+/// Counts what children of one shard add to a folder. Holds while the folder is there.
+pub(crate) fn count_in(workspace: &WorkspaceId, folder: FolderId, shard: u8, by: Tally) -> Write {
     Write::Update {
         condition: (folder != FolderId::ROOT).then(present),
-        key: Key::tally(workspace, folder, keys::tally_shard(child)),
+        key: Key::tally(workspace, folder, shard),
         change: Expression::new("ADD file_count :files, folder_count :folders, size_bytes :bytes")
             .number(":files", by.files)
             .number(":folders", by.folders)
