@@ -519,5 +519,13 @@ if __name__ == "__main__":
         listening.bind(("127.0.0.1", 0))
         listening.listen(64)
         print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
-        config = uvicorn.Config(app, loop="uvloop", http="httptools", access_log=False, log_level="warning")
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_level="warning",
+            # Between two rounds connections are idle.
+            timeout_keep_alive=600,
+        )
         uvicorn.Server(config).run(sockets=[listening])

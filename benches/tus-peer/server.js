@@ -31,3 +31,5 @@ const server = new Server({ path: "/files", datastore: stores[process.env.STORE]
 const listening = server.listen({ host: "127.0.0.1", port: 0 }, () => {
   console.log(`http://127.0.0.1:${listening.address().port}`);
 });
+// Between two rounds connections are idle.
+listening.keepAliveTimeout = 600_000;
