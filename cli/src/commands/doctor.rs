@@ -1,5 +1,6 @@
 //! `sheaf doctor`: has the workspace checked, and tells what was found and what was done about it.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use clap::Args;
@@ -93,7 +94,7 @@ fn print(job: &Job, findings: &[Finding], output: &Output) -> Result<()> {
             told.push(&finding.detail);
             let kind = crate::output::text::clean(&finding.kind.replace('_', " "));
             let detail = crate::output::text::clean(&finding.detail);
-            text += &format!("{}: {detail}\n", output.paint.bold(&kind));
+            let _ = writeln!(text, "{}: {detail}", output.paint.bold(&kind));
         }
     }
     output.text(&text)

@@ -16,6 +16,10 @@ use crate::views::{self, File};
 
 /// Changes tags, type, date, marks or expiry of files
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Arguments {
     /// Ids, or paths such as /bills/january.pdf
     #[arg(required = true, value_name = "FILE")]
@@ -95,9 +99,9 @@ pub(super) async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<
             Err(error) => outcomes.fail(subject, error),
         }
     }
-    bulk::carry_out(&client, changes, |subject, changed| {
-        match changed {
-            Ok(changed) if output.json => output.json_line(&changed)?,
+    bulk::carry_out(&client, changes, |subject, result| {
+        match result {
+            Ok(result) if output.json => output.json_line(&result)?,
             Ok(_) => output.text(&format!("{}\n", output.paint.bold(&clean(subject))))?,
             Err(error) => outcomes.fail(subject, error),
         }

@@ -74,7 +74,7 @@ async fn find(client: &Client, names: &[String]) -> Result<Vec<Result<(&'static 
     } else {
         None
     };
-    let named = |located: &Located| {
+    let kind_and_id = |located: &Located| {
         let kind = match located {
             Located::File(_) => "files",
             Located::Folder(_) => "folders",
@@ -84,10 +84,10 @@ async fn find(client: &Client, names: &[String]) -> Result<Vec<Result<(&'static 
     let mut found = Vec::with_capacity(names.len());
     for name in names {
         found.push(match trash.as_ref().filter(|_| is_path(name)) {
-            Some(trash) => trash.at(name).map(named),
+            Some(trash) => trash.at(name).map(kind_and_id),
             None => locate::any(client, name)
                 .await
-                .map(|located| named(&located)),
+                .map(|located| kind_and_id(&located)),
         });
     }
     Ok(found)

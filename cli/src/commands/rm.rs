@@ -100,9 +100,10 @@ async fn remove_many(
     let mut jobs = Vec::new();
     bulk::carry_out(client, changes.collect(), |place, removed| {
         match removed {
-            Ok(removed) => match removed["job_id"].as_str() {
-                Some(job) => jobs.push((place.to_owned(), job.to_owned())),
-                None => {
+            Ok(removed) => {
+                if let Some(job) = removed["job_id"].as_str() {
+                    jobs.push((place.to_owned(), job.to_owned()));
+                } else {
                     let what = if arguments.permanent {
                         "deleted for good"
                     } else {
@@ -114,7 +115,7 @@ async fn remove_many(
                     let place = output.paint.bold(&clean(place));
                     output.text(&format!("{place} {what}{receipt}\n"))?;
                 }
-            },
+            }
             Err(error) => outcomes.fail(place, error),
         }
         Ok(())

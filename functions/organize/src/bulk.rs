@@ -177,13 +177,13 @@ pub struct ResultView {
     problem: Option<ProblemView>,
 }
 
-/// Makes up to 1,000 changes of files and folders, each as its own route would, and tells of each what
-/// became of it. One that fails doesn't hold up the others.
+/// Makes up to 1,000 changes of files and folders, and tells of each what became of it.
 ///
-/// A request that breaks a rule is refused whole, before anything is done. Changes of one file or folder
-/// are made in order, others up to 16 at once and in any order. What is not begun within 20 seconds is
-/// answered with `not_reached`: send it again, in a request of its own. The whole request may be repeated
-/// under its `Idempotency-Key`: copies are then made once, and the others come to the same.
+/// Each is made as its own route makes it, and one that fails doesn't hold up the others. A request that
+/// breaks a rule is refused whole, before anything is done. Changes of one file or folder are made in
+/// order, others up to 16 at once and in any order. What is not begun within 20 seconds is answered with
+/// `not_reached`: send it again, in a request of its own. The whole request may be repeated under its
+/// `Idempotency-Key`: copies are then made once, and the others come to the same.
 #[utoipa::path(
     post,
     path = "/v1/bulk",

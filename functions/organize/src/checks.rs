@@ -23,12 +23,11 @@ pub struct BeginCheck {
     dry_run: bool,
 }
 
-/// Has a job hold all rows and objects of the workspace against each other, and mend what is wrong. Only
-/// for admins.
+/// Has a job hold all that the workspace has stored against each other, and mend what is wrong.
 ///
-/// What it finds is listed by `GET /v1/checks/{id}/findings`, also while it goes on. It is safe at any time:
-/// nothing is changed unless all it depends on is still as it was read. The whole table is read for it,
-/// that of the other workspaces, too.
+/// Only for admins. What it finds is listed by `GET /v1/checks/{id}/findings`, also while it goes on. It is
+/// safe at any time: nothing is changed unless all it depends on is still as it was read. The whole table
+/// is read for it, that of the other workspaces, too.
 #[utoipa::path(
     post,
     path = "/v1/checks",

@@ -359,9 +359,14 @@ impl Store {
         let workspace = &difference.workspace;
         let mut writes = vec![Write::Update {
             condition: Some(
-                Expression::new("suspected_bytes = :bytes AND suspected_files = :files")
-                    .number(":bytes", difference.bytes)
-                    .number(":files", difference.files),
+                // Each mending counts as a move, so that of two that found the same one mends it.
+                Expression::new(
+                    "suspected_bytes = :bytes AND suspected_files = :files AND \
+                     (attribute_not_exists(moves) OR moves = :moves)",
+                )
+                .number(":bytes", difference.bytes)
+                .number(":files", difference.files)
+                .number(":moves", standing.moves),
             ),
             key: Key::quota(workspace),
             change: Expression::new(

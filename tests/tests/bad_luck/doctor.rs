@@ -148,6 +148,75 @@ async fn a_healthy_workspace_gives_no_finding() {
     assert_doctor_clean(&sheaf, "nobody-here").await;
 }
 
+/// The id of nothing.
+const NOBODY: Uuid = Uuid::from_u128(7);
+
+/// Takes rows away that others need, and puts some there that nothing needs.
+async fn break_rows(sheaf: &Sheaf, ids: &[FileId]) {
+    let store = sheaf.store();
+    let w = workspace();
+    let folder = store.file(&w, ids[0]).await.unwrap().folder;
+    let above = store.folder(&w, folder).await.unwrap();
+    remove(sheaf, Key::name(&w, folder, &"0.txt".parse().unwrap())).await;
+    let name = Key::name(&w, folder, &"nobody.txt".parse().unwrap());
+    let row = json!({"file_id": NOBODY, "folder_id": null, "free_at_us": null});
+    put(sheaf, name, row).await;
+    remove(sheaf, Key::child_folder(&w, above.parent, &above.name)).await;
+    let ghost = Key::child_folder(&w, folder, &"ghost".parse().unwrap());
+    put(
+        sheaf,
+        ghost,
+        json!({"child_name": "ghost", "child": NOBODY}),
+    )
+    .await;
+    let ghost = Key::trashed_folder(&w, FolderId::new(NOBODY));
+    put(sheaf, ghost, json!({"trashed": NOBODY})).await;
+    let bill = "bill".parse().unwrap();
+    remove(sheaf, Key::posted_file(&w, &bill, None, ids[1])).await;
+    let stranger = Key::posted_file(&w, &bill, None, FileId::new(NOBODY));
+    put(sheaf, stranger, json!({"file": NOBODY})).await;
+    // Work of a file that is not there.
+    let due = Due::Work.key(store.clock.now(), NOBODY);
+    let work = json!({
+        "v": 1, "id": NOBODY, "workspace": "acme", "task": "place_file", "file": NOBODY,
+    });
+    let row = json!({"job": work, "asked": NOBODY, "due_pk": due.pk, "due_sk": due.sk});
+    put(sheaf, Key::work(&w, WorkId::new(NOBODY)), row).await;
+}
+
+/// Makes counts wrong. Returns the object of a blob that no version has.
+async fn break_counts(sheaf: &Sheaf, files: &[Value], ids: &[FileId]) -> ObjectKey {
+    let store = sheaf.store();
+    let w = workspace();
+    let folder = store.file(&w, ids[0]).await.unwrap().folder;
+    let tally = Key::tally(&w, folder, keys::tally_shard(ids[0].uuid()));
+    let more = Expression::new("ADD file_count :one, size_bytes :more");
+    change(sheaf, tally, more.number(":one", 1).number(":more", 100)).await;
+    let one_more = || Expression::new("ADD refs :one").number(":one", 1);
+    let shared = blob_of(sheaf, &files[1]).await;
+    change(sheaf, Key::blob(&w, shared.id), one_more()).await;
+    let content = store.file(&w, ids[2]).await.unwrap().content;
+    change(sheaf, Key::content(&w, content.sha256.unwrap()), one_more()).await;
+    let lonely = BlobRef {
+        id: BlobId::new(Uuid::from_u128(9)),
+        written_by: Writer::Function,
+    };
+    let row = json!({"upload": UploadId::new(NOBODY), "blob": lonely, "refs": 1});
+    put(sheaf, Key::blob(&w, lonely.id), row).await;
+    let leak = Expression::new("ADD available_bytes :less").number(":less", -1000);
+    change(sheaf, Key::quota(&w), leak).await;
+    stored(sheaf, lonely).await
+}
+
+/// Stores an object.
+async fn stored(sheaf: &Sheaf, blob: BlobRef) -> ObjectKey {
+    let object = ObjectKey::Blob(workspace(), blob);
+    let bytes = Bytes::from_static(b"bytes");
+    let stored = sheaf.store().blobs.create(&object, bytes, "text/plain");
+    stored.await.unwrap();
+    object
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_broken_is_found_then_mended_then_gone() {
     let Some(sheaf) = start().await else { return };
@@ -159,99 +228,20 @@ async fn what_is_broken_is_found_then_mended_then_gone() {
     sheaf.advance(SignedDuration::from_hours(3));
     let ids: Vec<FileId> = files.iter().map(|file| id(file).parse().unwrap()).collect();
     let store = sheaf.store();
-    let w = workspace();
-    let first = store.file(&w, ids[0]).await.unwrap();
-    let folder = first.folder;
-    let above = store.folder(&w, folder).await.unwrap();
-
-    // Rows without a counterpart, in each direction.
-    remove(&sheaf, Key::name(&w, folder, &"0.txt".parse().unwrap())).await;
-    let nobody = Uuid::from_u128(7);
-    let name = Key::name(&w, folder, &"nobody.txt".parse().unwrap());
-    put(
-        &sheaf,
-        name,
-        json!({"file_id": nobody, "folder_id": null, "free_at_us": null}),
-    )
-    .await;
-    remove(&sheaf, Key::child_folder(&w, above.parent, &above.name)).await;
-    let ghost = Key::child_folder(&w, folder, &"ghost".parse().unwrap());
-    put(
-        &sheaf,
-        ghost,
-        json!({"child_name": "ghost", "child": nobody}),
-    )
-    .await;
-    let ghost = Key::trashed_folder(&w, FolderId::new(nobody));
-    put(&sheaf, ghost, json!({"trashed": nobody})).await;
-    let bill = "bill".parse().unwrap();
-    remove(&sheaf, Key::posted_file(&w, &bill, None, ids[1])).await;
-    let stranger = Key::posted_file(&w, &bill, None, FileId::new(nobody));
-    put(&sheaf, stranger, json!({"file": nobody})).await;
-    // Counts.
-    let tally = Key::tally(&w, folder, keys::tally_shard(ids[0].uuid()));
-    let more = Expression::new("ADD file_count :one, size_bytes :more");
-    change(&sheaf, tally, more.number(":one", 1).number(":more", 100)).await;
-    let one_more = || Expression::new("ADD refs :one").number(":one", 1);
-    let shared = blob_of(&sheaf, &files[1]).await;
-    change(&sheaf, Key::blob(&w, shared.id), one_more()).await;
-    let sha256 = store
-        .file(&w, ids[2])
-        .await
-        .unwrap()
-        .content
-        .sha256
-        .unwrap();
-    change(&sheaf, Key::content(&w, sha256), one_more()).await;
-    let lonely = BlobRef {
-        id: BlobId::new(Uuid::from_u128(9)),
-        written_by: Writer::Function,
-    };
-    let object = ObjectKey::Blob(w.clone(), lonely);
-    store
-        .blobs
-        .create(&object, Bytes::from_static(b"lonely"), "text/plain")
-        .await
-        .unwrap();
-    let upload = UploadId::new(nobody);
-    put(
-        &sheaf,
-        Key::blob(&w, lonely.id),
-        json!({"upload": upload, "blob": lonely, "refs": 1}),
-    )
-    .await;
-    let leak = Expression::new("ADD available_bytes :less").number(":less", -1000);
-    change(&sheaf, Key::quota(&w), leak).await;
-    // Objects.
-    let lost = ObjectKey::Blob(w.clone(), blob_of(&sheaf, &files[3]).await);
+    break_rows(&sheaf, &ids).await;
+    let object = break_counts(&sheaf, &files, &ids).await;
+    let lost = ObjectKey::Blob(workspace(), blob_of(&sheaf, &files[3]).await);
     store.blobs.delete(&lost).await.unwrap();
     let orphan = BlobRef {
         id: BlobId::new(Uuid::from_u128(11)),
         written_by: Writer::Function,
     };
-    let orphan = ObjectKey::Blob(w.clone(), orphan);
-    store
-        .blobs
-        .create(&orphan, Bytes::from_static(b"orphan"), "text/plain")
-        .await
-        .unwrap();
-    // Work of a file that is not there.
-    let due = Due::Work.key(store.clock.now(), nobody);
-    let task = json!({
-        "v": 1, "id": nobody, "workspace": "acme", "task": "place_file", "file": nobody,
-    });
-    let work = Key::work(&w, WorkId::new(nobody));
-    put(
-        &sheaf,
-        work,
-        json!({"job": task, "asked": nobody, "due_pk": due.pk, "due_sk": due.sk}),
-    )
-    .await;
+    let orphan = stored(&sheaf, orphan).await;
     sheaf.advance(SignedDuration::from_hours(2));
 
     let (job, found) = run_doctor(&sheaf, "acme", true).await;
     assert_eq!(job["state"], "done", "{job:#}");
-    let expected = [
+    for (kind, times) in [
         (Kind::Expired, 1),
         (Kind::LostWork, 1),
         (Kind::OrphanObject, 1),
@@ -260,8 +250,7 @@ async fn what_is_broken_is_found_then_mended_then_gone() {
         (Kind::WrongReferenceCount, 3),
         (Kind::WrongCounter, 1),
         (Kind::LeakedReservation, 1),
-    ];
-    for (kind, times) in expected {
+    ] {
         assert_eq!(count(&found, kind), times, "{kind:?} {found:#?}");
     }
     assert_eq!(found.len(), 16, "{found:#?}");
@@ -318,6 +307,32 @@ async fn what_is_broken_is_found_then_mended_then_gone() {
         used.0 - 2,
         "the one whose time was up and the lost one went"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_checks_at_once_mend_each_thing_once() {
+    let Some(sheaf) = start().await else { return };
+    let client = sheaf.admin();
+    let files = furnish(&sheaf).await;
+    let ids: Vec<FileId> = files.iter().map(|file| id(file).parse().unwrap()).collect();
+    let used = usage(&client).await;
+    sheaf.advance(SignedDuration::from_hours(3));
+    break_rows(&sheaf, &ids).await;
+    break_counts(&sheaf, &files, &ids).await;
+    sheaf.advance(SignedDuration::from_hours(2));
+
+    tokio::join!(
+        run_doctor(&sheaf, "acme", false),
+        run_doctor(&sheaf, "acme", false),
+        run_doctor(&sheaf, "acme", false),
+    );
+    run_doctor(&sheaf, "acme", false).await;
+
+    assert_doctor_clean(&sheaf, "acme").await;
+    assert_eq!(usage(&client).await, used);
+    for file in &files {
+        client.content(&id(file)).await.expect(200);
+    }
 }
 
 /// Does things to files until it is told to stop.

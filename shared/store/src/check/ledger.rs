@@ -77,9 +77,9 @@ impl Entry {
         let text = serde_json::to_vec(self)
             .map_err(|error| Error::corrupt(format!("an entry cannot be written: {error}")))?;
         let hash = Sha256::of(&text);
-        let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
+        let first: Option<&[u8; 8]> = hash.as_bytes().first_chunk();
         // Odd, so that no amount but zero comes to zero.
-        Ok(u64::from_be_bytes([a, b, c, d, e, f, g, h]) | 1)
+        Ok(u64::from_be_bytes(first.copied().unwrap_or_default()) | 1)
     }
 }
 

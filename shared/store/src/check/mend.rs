@@ -232,7 +232,7 @@ impl Check<'_> {
         };
         let now = store.clock.now();
         Ok(match (says, has, named) {
-            (true, true, _) | (false, false, _) => Remedy::None,
+            (true, true, _) | (false, false, _) | (false, true, Named::Nothing(_)) => Remedy::None,
             (true, false, _) => {
                 let (field, id) = match owner {
                     Owner::File(id) => ("file_id", id.to_string()),
@@ -272,7 +272,6 @@ impl Check<'_> {
                     Remedy::Advice(vec![as_read], detail)
                 }
             }
-            (false, true, Named::Nothing(_)) => Remedy::None,
         })
     }
 
@@ -482,6 +481,9 @@ impl Check<'_> {
         let (store, workspace) = (self.store, self.workspace);
         let item = store.blob_owner(workspace, blob.id).await?;
         let counted = item.as_ref().map_or(0, |item| item.refs);
+        if i64::try_from(counted) == Ok(amounts.should) {
+            return Ok(Some(Remedy::None));
+        }
         if !is_same || i64::try_from(counted) != Ok(amounts.is) {
             return Ok(None);
         }
@@ -541,6 +543,9 @@ impl Check<'_> {
         let key = Key::content(workspace, sha256);
         let item: Option<ContentItem> = store.table.get(key.clone()).await?;
         let counted = item.as_ref().map_or(0, |item| item.refs);
+        if i64::try_from(counted) == Ok(amounts.should) {
+            return Ok(Some(Remedy::None));
+        }
         if !is_same || i64::try_from(counted) != Ok(amounts.is) {
             return Ok(None);
         }
