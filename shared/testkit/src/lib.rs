@@ -6,10 +6,12 @@
     reason = "a test that cannot be set up fails, and says where"
 )]
 
+mod beginning;
 mod client;
 mod reader;
 mod sheaf;
 
+pub use beginning::beginning;
 pub use client::{Answer, Client};
 pub use sheaf::{Options, Sheaf};
 
