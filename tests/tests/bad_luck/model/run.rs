@@ -1002,6 +1002,11 @@ impl Run {
     async fn trash_or_remove_folder(&mut self) {
         let id = self.folder();
         let permanent = self.coin(2);
+        let mut files = self.model.files.values();
+        if permanent && files.any(|file| self.model.is_expired(file)) {
+            // A file that has expired may have lost its name to another: then the job waits for the sweep.
+            self.sweep().await;
+        }
         self.tell(format!("DELETE folder {id} permanent={permanent}"));
         let path = format!("/v1/folders/{id}?permanent={permanent}");
         let answer = self.delete(&path).await;
