@@ -160,7 +160,8 @@ async fn a_session_that_runs_out_while_an_upload_is_resumed_leaves_a_file_or_not
             appending.finish(media::accept).await
         };
         let running_out = run_out(&sheaf, SESSION_LIFETIME);
-        let (resumed, is_over) = interleave(resuming, polls, running_out).await;
+        let resuming = Box::pin(interleave(resuming, polls, running_out));
+        let (resumed, is_over) = resuming.await;
 
         match resumed {
             Ok(Appended::Finished(file)) => {
@@ -182,6 +183,13 @@ async fn a_session_that_runs_out_while_an_upload_is_resumed_leaves_a_file_or_not
 
 /// Has a file's time run out at each wait of something that is done to it.
 async fn run_out_meanwhile(
+    prepare: impl AsyncFn(&Store, &WorkspaceId, FileId),
+    act: impl AsyncFn(&Store, &WorkspaceId, FileId) -> Result<FileId>,
+) {
+    Box::pin(run_out_and_look(prepare, act)).await;
+}
+
+async fn run_out_and_look(
     prepare: impl AsyncFn(&Store, &WorkspaceId, FileId),
     act: impl AsyncFn(&Store, &WorkspaceId, FileId) -> Result<FileId>,
 ) {

@@ -118,6 +118,15 @@ async fn stop_anywhere<S>(
     prepare: impl AsyncFn(&Store, &WorkspaceId) -> S,
     change: impl AsyncFn(&Store, &WorkspaceId, &S) -> Result<()>,
 ) {
+    Box::pin(stop_and_look(before, after, prepare, change)).await;
+}
+
+async fn stop_and_look<S>(
+    before: Look,
+    after: Look,
+    prepare: impl AsyncFn(&Store, &WorkspaceId) -> S,
+    change: impl AsyncFn(&Store, &WorkspaceId, &S) -> Result<()>,
+) {
     let options = Options {
         works: false,
         ..Options::default()
@@ -199,12 +208,12 @@ async fn ask_again<S>(
 }
 
 /// A request that is the same whenever it is made.
-fn repeatable() -> Option<Repeatable> {
-    Some(Repeatable {
+fn repeatable() -> Repeatable {
+    Repeatable {
         principal: "someone".to_owned(),
         key: Sha256::of(b"key"),
         request: Sha256::of(b"request"),
-    })
+    }
 }
 
 async fn stored(store: &Store, workspace: &WorkspaceId, path: &str, bytes: &str) -> FileId {
@@ -240,7 +249,7 @@ async fn an_upload_that_is_stored_at_once_stops_anywhere() {
         async |store, workspace, ()| {
             let bytes = Bytes::from_static(b"new");
             let beginning = Beginning {
-                repeatable: repeatable(),
+                repeatable: Some(repeatable()),
                 ..beginning("/a/new.txt", &bytes)
             };
             let stored = store.store_bytes(workspace, beginning, bytes, Origin::Uploaded);
@@ -265,14 +274,13 @@ async fn complete(
     }
     let key = ObjectKey::Blob(workspace.clone(), upload.blob);
     if let Plan::Multipart { .. } = upload.plan {
-        let multipart = match &upload.multipart_id {
-            Some(multipart) => multipart.clone(),
-            None => {
-                let begun = store.blobs.begin_multipart(&key, "text/plain").await?;
-                let noted = store.name_multipart(workspace, &mut upload, begun.clone());
-                noted.await?;
-                begun
-            }
+        let multipart = if let Some(multipart) = &upload.multipart_id {
+            multipart.clone()
+        } else {
+            let begun = store.blobs.begin_multipart(&key, "text/plain").await?;
+            let noted = store.name_multipart(workspace, &mut upload, begun.clone());
+            noted.await?;
+            begun
         };
         for (number, part) in (1..).zip(parts) {
             let (size, lifetime) = (part.len() as u64, Duration::from_hours(1));
@@ -305,7 +313,7 @@ async fn completing_a_single_put_stops_anywhere() {
             let bytes = Bytes::from_static(b"new");
             let beginning = Beginning {
                 writer: Writer::Client,
-                repeatable: repeatable(),
+                repeatable: Some(repeatable()),
                 ..beginning("/a.txt", &bytes)
             };
             complete(store, workspace, beginning, &[bytes]).await
@@ -335,7 +343,7 @@ async fn completing_parts_stops_anywhere() {
             };
             let beginning = Beginning {
                 writer: Writer::Client,
-                repeatable: repeatable(),
+                repeatable: Some(repeatable()),
                 plan,
                 ..beginning("/a.bin", &whole)
             };
@@ -361,7 +369,7 @@ async fn an_upload_by_tus_stops_anywhere() {
                     TusBeginning {
                         beginning: Beginning {
                             plan: Plan::Tus(TusKind::Whole),
-                            repeatable: repeatable(),
+                            repeatable: Some(repeatable()),
                             ..beginning("/a.txt", &bytes)
                         },
                         length_bytes: Some(bytes.len() as u64),
@@ -404,7 +412,7 @@ async fn a_copy_stops_anywhere() {
                 on_taken: OnTaken::Fail,
                 expires_in: None,
                 owner: "someone".to_owned(),
-                repeatable: repeatable(),
+                repeatable: Some(repeatable()),
             };
             let copied = store.copy_file(workspace, *file, &copy, |_| Ok(())).await;
             match copied {
@@ -608,7 +616,7 @@ async fn restoring_a_version_stops_anywhere() {
             let key = repeatable();
             let owner = "someone";
             let restored =
-                store.restore_version(workspace, *file, 1, owner, key.as_ref(), |_| Ok(()));
+                store.restore_version(workspace, *file, 1, owner, Some(&key), |_| Ok(()));
             restored.await.map(|_| ())
         },
     )

@@ -75,7 +75,7 @@ pub(super) struct Intent {
     pub(super) expires_in: Option<u64>,
     pub(super) tag: Option<String>,
     pub(super) bytes: Bytes,
-    /// Whether it comes under the ETag of the file that has the name; false when under another one.
+    /// Whether it comes under the tag of the file that has the name; false when under another one.
     pub(super) expected: Option<bool>,
 }
 

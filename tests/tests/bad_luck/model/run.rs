@@ -101,7 +101,7 @@ impl Run {
         }
     }
 
-    fn tell(&mut self, what: String) {
+    fn tell(&mut self, what: impl std::fmt::Display) {
         if self.told.len() == TOLD {
             self.told.pop_front();
         }
@@ -176,7 +176,7 @@ impl Run {
             79..86 => self.change_folder().await,
             86..91 => self.trash_or_remove_folder().await,
             91..95 => self.restore_folder().await,
-            95..98 => self.pass_time().await,
+            95..98 => self.pass_time(),
             _ => self.sweep().await,
         }
     }
@@ -610,7 +610,9 @@ impl Run {
         } else {
             Some(self.place())
         };
-        into.iter().for_each(|into| into.write(&mut body));
+        if let Some(into) = &into {
+            into.write(&mut body);
+        }
         let tags = self.coin(4).then(|| BTreeSet::from([self.tag()]));
         if let Some(tags) = &tags {
             body["tags"] = json!(tags);
@@ -699,7 +701,9 @@ impl Run {
             body["name"] = json!(name);
         }
         let into = self.coin(2).then(|| self.place());
-        into.iter().for_each(|into| into.write(&mut body));
+        if let Some(into) = &into {
+            into.write(&mut body);
+        }
         let renames = self.coin(2);
         if renames {
             body["on_conflict"] = json!("rename");
@@ -942,7 +946,9 @@ impl Run {
             body["name"] = json!(name);
         }
         let into = (!self.coin(3)).then(|| self.place());
-        into.iter().for_each(|into| into.write(&mut body));
+        if let Some(into) = &into {
+            into.write(&mut body);
+        }
         let reachable = self.model.reachable(&id).cloned();
         if let (Ok(_), Some(into)) = (&reachable, &into)
             && self.depth_below(into) + self.model.height(&id) > DEEPEST
@@ -1074,7 +1080,7 @@ impl Run {
 
     // Time.
 
-    async fn pass_time(&mut self) {
+    fn pass_time(&mut self) {
         let minutes = self.random.random_range(1..4) * MINUTES;
         self.tell(format!("{minutes} minutes pass"));
         self.advance(minutes);
@@ -1088,7 +1094,7 @@ impl Run {
     }
 
     async fn sweep(&mut self) {
-        self.tell("sweep".to_owned());
+        self.tell("sweep");
         self.sheaf.rest().await;
         let report = self.sheaf.sweep().await;
         self.assert_same("what failed", &report.errors, &0);
@@ -1100,7 +1106,7 @@ impl Run {
 
     /// Uploads that are still open run out.
     pub(super) async fn let_uploads_run_out(&mut self) {
-        self.tell("eight days pass".to_owned());
+        self.tell("eight days pass");
         self.advance(8 * 24 * 60);
         self.model.sessions.clear();
         self.sweep().await;
