@@ -44,6 +44,10 @@ e2e-aws *ARGUMENTS:
 clients:
     PATH="$(.ci/venv)/bin:$PATH" tests/clients/run
 
+# Make requests of the OpenAPI document to a runner, so many for each operation
+schema EXAMPLES="15":
+    PATH="$(.ci/venv)/bin:$PATH" tests/schema/run {{ EXAMPLES }}
+
 # Deploy template.yaml on ministack and keep it until Ctrl-C
 serve-aws *ARGUMENTS:
     "$(.ci/venv)/bin/python" tests/deploy/deploy.py {{ ARGUMENTS }}

@@ -38,11 +38,13 @@ pub async fn list(
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<axum::Json<Page<WorkspaceView>>> {
+    // Who it is comes first, as everywhere.
+    let known = authenticator.known(&headers).await?;
     // The cursor is the last workspace shown.
     let asked: Asked<WorkspaceId> = Asked::from_query(&mut query)?;
     query.finish()?;
     let (roles, more) = authenticator
-        .workspaces(&headers, asked.cursor.as_ref(), asked.limit)
+        .workspaces(known, asked.cursor.as_ref(), asked.limit)
         .await?;
     let last = roles.last().filter(|_| more);
     let next_cursor = last.map(|last| encode(&last.workspace)).transpose()?;

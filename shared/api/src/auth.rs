@@ -49,7 +49,7 @@ struct Inner {
 }
 
 /// Who makes a request.
-struct Known {
+pub struct Known {
     identity: Identity,
     /// The roles that credentials or the deployment's settings give. They stand above those of
     /// members, and the first above the others.
@@ -116,16 +116,13 @@ impl Authenticator {
 
     /// Lists the workspaces after `after` in which whoever makes a request has a role, and says
     /// whether there are more than `limit`. None need be chosen for that.
-    ///
-    /// # Errors
-    /// `Unauthenticated`.
     pub async fn workspaces(
         &self,
-        headers: &HeaderMap,
+        known: Known,
         after: Option<&WorkspaceId>,
         limit: usize,
     ) -> Result<(Vec<RoleItem>, bool)> {
-        let Known { identity, granted } = self.known(headers).await?;
+        let Known { identity, granted } = known;
         let pseudonym = identity.pseudonym();
         let store = &self.0.store;
         let page = store.roles(&pseudonym, after, rows_for(limit)).await?;
@@ -146,7 +143,11 @@ impl Authenticator {
         Ok((roles, more))
     }
 
-    async fn known(&self, headers: &HeaderMap) -> Result<Known> {
+    /// Tells who makes a request with these headers, and what they may do where by their token.
+    ///
+    /// # Errors
+    /// `Unauthenticated`.
+    pub async fn known(&self, headers: &HeaderMap) -> Result<Known> {
         let token = bearer(headers)?;
         match token.strip_prefix(API_KEY_PREFIX) {
             Some(key) => self.by_api_key(key).await,

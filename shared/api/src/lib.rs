@@ -10,6 +10,7 @@ pub mod finish;
 pub mod idempotency;
 pub mod intent;
 pub mod jwks;
+mod links;
 pub mod openapi;
 pub mod page;
 pub mod problem;

@@ -1,14 +1,16 @@
 //! The OpenAPI document: collected from the handlers, completed with what holds for all of them.
 
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    Components, Content, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr,
-    ResponseBuilder, SecurityRequirement,
+    Components, Content, ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, Ref,
+    RefOr, ResponseBuilder, SecurityRequirement,
 };
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::problem::ProblemView;
+use crate::{links, page};
 
 /// The paths under `/v1/` that need no credentials.
 const OPEN: [&str; 2] = ["/v1/openapi.json", "/v1/receipt-keys"];
@@ -60,22 +62,14 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
         .insert("Problem".to_owned(), ProblemView::schema());
     for (path, item) in &mut document.paths.paths {
         let open = OPEN.contains(&path.as_str()) || !path.starts_with("/v1/");
-        let operations = [
-            ("get", &mut item.get),
-            ("post", &mut item.post),
-            ("put", &mut item.put),
-            ("patch", &mut item.patch),
-            ("delete", &mut item.delete),
-            ("head", &mut item.head),
-            ("options", &mut item.options),
-        ];
-        for (method, operation) in operations {
-            if let Some(operation) = operation {
-                operation.operation_id = Some(operation_id(method, path));
-                add_problems(operation, open);
-            }
+        for (method, operation) in links::operations(item) {
+            operation.operation_id = Some(operation_id(method, path));
+            bound_pages(operation);
+            // Nobody is asked who they are before they know what there is.
+            add_problems(operation, open || method == "options");
         }
     }
+    links::add(&mut document);
     document
 }
 
@@ -98,6 +92,22 @@ fn operation_id(method: &str, path: &str) -> String {
         }
     }
     id
+}
+
+/// Says of pages how large they may be.
+fn bound_pages(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.name == "limit"
+        {
+            let size = ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(1))
+                .maximum(Some(page::MOST))
+                .default(Some(page::USUAL.into()));
+            parameter.schema = Some(size.into());
+        }
+    }
 }
 
 fn add_problems(operation: &mut Operation, open: bool) {

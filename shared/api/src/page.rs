@@ -11,11 +11,11 @@ use utoipa::ToSchema;
 use crate::request::Query;
 
 /// Items of a page when the client does not say.
-const USUAL: usize = 50;
+pub(crate) const USUAL: usize = 50;
 /// Longest cursor: a sort key of DynamoDB, 1,024 bytes at most, as a JSON text in base64.
 const MAX_CURSOR_BYTES: usize = 1_368;
 /// Most items of a page.
-const MOST: usize = 100;
+pub(crate) const MOST: usize = 100;
 
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]

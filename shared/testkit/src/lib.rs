@@ -6,11 +6,13 @@
     reason = "a test that cannot be set up fails, and says where"
 )]
 
+mod beginning;
 mod client;
 mod doctor;
 mod reader;
 mod sheaf;
 
+pub use beginning::beginning;
 pub use client::{Answer, Client};
 pub use doctor::{assert_doctor_clean, run_doctor};
 pub use sheaf::{Options, Sheaf};

@@ -19,7 +19,7 @@ use store::tree::FolderChange;
 use store::work::work_of;
 use testkit::{Client, Options};
 
-use crate::{start, start_with, usage, workspace};
+use crate::{rounds, start, start_with, usage, workspace};
 
 /// Rounds of moves that cross each other.
 const ROUNDS: usize = 1_000;
@@ -40,7 +40,8 @@ async fn crossing_moves_make_no_cycle_and_lose_no_folder() {
     }))
     .await;
     let mut done = 0;
-    for _ in 0..ROUNDS {
+    let rounds = rounds(ROUNDS);
+    for _ in 0..rounds {
         let (first, second) = two_of(&folders);
         let (one, other) = tokio::join!(
             put_into(store, first, second),
@@ -53,7 +54,7 @@ async fn crossing_moves_make_no_cycle_and_lose_no_folder() {
             store.upwards(&workspace, folder).await.unwrap();
         }
     }
-    assert!(done > ROUNDS / 10, "{done} moves were done");
+    assert!(done > rounds / 10, "{done} moves were done");
     // Each is where it says, and counted there.
     let mut expected: HashMap<FolderId, i64> = HashMap::new();
     for folder in &folders {

@@ -7,21 +7,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::SqsEvent;
 use bytes::Bytes;
-use domain::Sha256;
 use domain::dossier::Signature;
-use domain::file::{Content, File, Origin, Writer};
+use domain::file::{Content, File, Origin};
 use domain::message::{Destination, Task, Work};
-use domain::name::FolderPath;
-use domain::tag::Tags;
-use domain::upload::{Intent, OnConflict, Plan, SESSION_LIFETIME};
 use e2e::{finished, id, until};
 use serde_json::{Value, json};
 use store::Store;
 use store::blob::{ObjectKey, TEXT_PREFIX};
 use store::queue::Queue;
-use store::upload::{Beginning, Begun};
+use store::upload::Begun;
 use store::work::work_of;
-use testkit::{Answer, Sheaf};
+use testkit::{Answer, Sheaf, beginning};
 
 use crate::{bill, send, start, workspace};
 
@@ -214,25 +210,7 @@ async fn text_that_is_lost_is_read_again_when_its_summary_is_redriven() {
 async fn commit(store: &Store) -> File {
     let bytes = bill("2024-11-29", "245.67").into_bytes();
     let content_type = "text/plain".to_owned();
-    let beginning = Beginning {
-        intent: Intent {
-            name: "a.txt".parse().unwrap(),
-            folder: FolderPath::root(),
-            document_type: None,
-            tags: Tags::default(),
-            expires_in: None,
-            on_conflict: OnConflict::Fail,
-            expected: None,
-            owner: "someone".to_owned(),
-        },
-        size_bytes: bytes.len() as u64,
-        content_type: Some(content_type.clone()),
-        sha256: Some(Sha256::of(&bytes)),
-        plan: Plan::Single,
-        writer: Writer::Function,
-        lifetime: SESSION_LIFETIME,
-        repeatable: None,
-    };
+    let beginning = beginning("/a.txt", &bytes);
     let Begun::New(upload) = store.begin_upload(&workspace(), beginning).await.unwrap() else {
         panic!("the request cannot be repeated");
     };

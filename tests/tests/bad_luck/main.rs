@@ -10,17 +10,24 @@
     reason = "a test that cannot go on ends"
 )]
 
+mod ancestors;
 mod crash;
 mod doctor;
+mod expiry;
+mod faults;
 mod folders;
 mod inbox;
+mod invariants;
 mod lost;
 mod messages;
+mod model;
 mod names;
 mod process;
 mod quota;
 mod repeats;
+mod routes;
 mod sharing;
+mod signed;
 mod sweep;
 mod tokens;
 mod tus;
@@ -34,6 +41,12 @@ use testkit::{Client, Options, Sheaf};
 
 /// How often everything is sent that may be sent more than once.
 const REPEATS: usize = 10;
+
+/// How often a race is run: as often as `SHEAF_ROUNDS` says, or else as usual.
+fn rounds(usual: usize) -> usize {
+    let asked = std::env::var("SHEAF_ROUNDS").ok();
+    asked.map_or(usual, |rounds| rounds.parse().unwrap())
+}
 
 /// The workspace of [`Sheaf::admin`].
 fn workspace() -> WorkspaceId {

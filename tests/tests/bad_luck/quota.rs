@@ -5,12 +5,9 @@ use std::time::Duration;
 
 use api::auth::{Authenticator, Caller};
 use api::request::{Json, Query};
-use domain::file::Writer;
-use domain::name::FolderPath;
 use domain::principal::{Identity, Principal, Role, Standing};
 use domain::quota::SHARDS;
-use domain::tag::Tags;
-use domain::upload::{Intent, OnConflict, Plan, TusKind, Upload};
+use domain::upload::{OnConflict, Plan, TusKind, Upload};
 use domain::{Error, Result, WorkspaceId};
 use e2e::id;
 use futures::future::join_all;
@@ -22,9 +19,9 @@ use store::blob::Blobs;
 use store::quota::{Quota, Shard};
 use store::tus::{Appending, TusBeginning, TusBegun};
 use store::upload::{Beginning, Begun};
-use testkit::{Client, Options};
+use testkit::{Client, Options, beginning};
 
-use crate::{start, start_with, usage, workspace};
+use crate::{rounds, start, start_with, usage, workspace};
 
 const UPLOADS: usize = 16;
 const FIT: usize = 5;
@@ -157,13 +154,8 @@ async fn upload_at_once(client: &Client, round: usize) -> Vec<Value> {
 
 /// Writers at the boundary, each a process of its own.
 const WRITERS: u32 = 32;
-/// How often they fill a quota, unless `SHEAF_ROUNDS` says it: 500 rounds take some minutes.
-const ROUNDS: u32 = 25;
-
-fn rounds() -> u32 {
-    let asked = std::env::var("SHEAF_ROUNDS").ok();
-    asked.map_or(ROUNDS, |rounds| rounds.parse().unwrap())
-}
+/// How often they fill a quota: 500 rounds take some minutes.
+const ROUNDS: usize = 25;
 
 /// The store as another process has it, which reserves from another shard.
 fn process(store: &Store, number: u32, quota: Quota) -> Store {
@@ -176,7 +168,7 @@ fn process(store: &Store, number: u32, quota: Quota) -> Store {
 }
 
 async fn begin(store: &Store, workspace: &WorkspaceId, size_bytes: u64) -> Result<Upload> {
-    let beginning = beginning(size_bytes, Plan::Single);
+    let beginning = unknown(size_bytes, Plan::Single);
     match store.begin_upload(workspace, beginning).await? {
         Begun::New(upload) => Ok(upload),
         Begun::Before(_) => panic!("the request cannot be repeated"),
@@ -186,7 +178,7 @@ async fn begin(store: &Store, workspace: &WorkspaceId, size_bytes: u64) -> Resul
 /// Begins an upload of which nobody knows how many bytes there will be.
 async fn begin_growing(store: &Store) -> Result<Appending> {
     let beginning = TusBeginning {
-        beginning: beginning(0, Plan::Tus(TusKind::Whole)),
+        beginning: unknown(0, Plan::Tus(TusKind::Whole)),
         length_bytes: None,
         metadata: None,
         is_held: true,
@@ -203,26 +195,18 @@ async fn grow(mut appending: Appending, bytes: usize) -> Result<()> {
     appending.finish(media::accept).await.map(|_| ())
 }
 
-fn beginning(size_bytes: u64, plan: Plan) -> Beginning {
-    Beginning {
-        intent: Intent {
-            name: "a.txt".parse().unwrap(),
-            folder: FolderPath::root(),
-            document_type: None,
-            tags: Tags::default(),
-            expires_in: None,
-            on_conflict: OnConflict::Rename,
-            expected: None,
-            owner: "user-1".to_owned(),
-        },
+/// What is begun of so many bytes, which nobody knows yet.
+fn unknown(size_bytes: u64, plan: Plan) -> Beginning {
+    let mut beginning = Beginning {
         size_bytes,
         content_type: None,
         sha256: None,
         plan,
-        writer: Writer::Function,
         lifetime: SignedDuration::from_hours(24),
-        repeatable: None,
-    }
+        ..beginning("/a.txt", b"")
+    };
+    beginning.intent.on_conflict = OnConflict::Rename;
+    beginning
 }
 
 /// Numbers that are the same in every run.
@@ -233,7 +217,7 @@ fn mixed(seed: u32) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_of_many_processes_fill_a_quota_to_its_end_and_never_beyond() {
     let Some(sheaf) = start().await else { return };
-    for round in 0..rounds() {
+    for round in 0..u32::try_from(rounds(ROUNDS)).unwrap() {
         let workspace: WorkspaceId = format!("round-{round}").parse().unwrap();
         // A few fit: now by bytes, now by files.
         let quota = Quota {

@@ -1,134 +1,29 @@
 //! Blobs that several versions share, under races and half-way stops: what is shared is there for as
 //! long as anyone needs it, and nothing of it is left after that.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
-use std::pin::Pin;
-use std::task::Poll;
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use domain::file::{Origin, Writer};
-use domain::name::FolderPath;
+use domain::file::Origin;
 use domain::principal::Role;
 use domain::receipt::Reason;
-use domain::tag::Tags;
-use domain::upload::{Intent, OnConflict, Plan, SESSION_LIFETIME};
+use domain::upload::OnConflict;
 use domain::{Error, FileId, Sha256};
 use e2e::id;
 use futures::future::join_all;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use store::Store;
-use store::blob::{BLOBS_PREFIX, ObjectKey, PRESIGNED_PREFIX};
+use store::blob::ObjectKey;
 use store::copy::Copy;
 use store::direct::Stored;
 use store::organize::OnTaken;
-use store::table::from_row;
-use store::upload::Beginning;
 use store::versions::Pruning;
-use testkit::{Client, Options, Sheaf};
+use testkit::{Client, Options, Sheaf, beginning};
 
-use crate::{start, start_with, usage, workspace};
-
-/// Polls a future so often and drops it then, if it has not come to its end: it stops at each of its
-/// waits in turn, as a process would that ends there.
-async fn cut<F: Future>(mut future: Pin<Box<F>>, polls: usize) -> Option<F::Output> {
-    let mut polled = 0;
-    std::future::poll_fn(move |context| {
-        if polled == polls {
-            return Poll::Ready(None);
-        }
-        polled += 1;
-        future.as_mut().poll(context).map(Some)
-    })
-    .await
-}
-
-/// All rows of the table.
-async fn rows(sheaf: &Sheaf) -> Vec<Value> {
-    let table = &sheaf.store().table;
-    let mut rows = Vec::new();
-    let mut start = None;
-    loop {
-        let page = table
-            .client()
-            .scan()
-            .table_name(table.name())
-            .set_exclusive_start_key(start)
-            .send()
-            .await
-            .unwrap();
-        rows.extend(page.items.into_iter().flatten());
-        start = page.last_evaluated_key.filter(|key| !key.is_empty());
-        if start.is_none() {
-            let read = |row| from_row::<Value>(row).unwrap();
-            return rows.into_iter().map(read).collect();
-        }
-    }
-}
-
-async fn objects(sheaf: &Sheaf) -> BTreeSet<String> {
-    let blobs = &sheaf.store().blobs;
-    let mut paths = BTreeSet::new();
-    for prefix in [BLOBS_PREFIX, PRESIGNED_PREFIX] {
-        let mut after: Option<String> = None;
-        loop {
-            let page = blobs.list(prefix, after.as_deref()).await.unwrap();
-            after = page.objects.last().map(|object| object.path.clone());
-            paths.extend(page.objects.into_iter().map(|object| object.path));
-            if !page.more {
-                break;
-            }
-        }
-    }
-    paths
-}
-
-fn text<'a>(row: &'a Value, field: &str) -> &'a str {
-    row[field].as_str().unwrap_or_default()
-}
-
-/// Checks that references, rows and objects of blobs say the same, and returns how many blobs there
-/// are. No session is open.
-#[track_caller]
-fn check(rows: &[Value], objects: &BTreeSet<String>) -> usize {
-    let mut referred: BTreeMap<&str, u64> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row["version_owner"].is_string()) {
-        *referred
-            .entry(text(&row["content"]["blob"], "id"))
-            .or_default() += 1;
-    }
-    let mut known = BTreeMap::new();
-    for row in rows.iter().filter(|row| row["upload"].is_string()) {
-        let blob = text(&row["blob"], "id");
-        let refs = row["refs"].as_u64().unwrap();
-        assert_eq!(refs, referred.remove(blob).unwrap_or_default(), "{row}");
-        assert_ne!(refs, 0, "it is still going: {row}");
-        known.insert(blob, text(row, "sha256"));
-        assert_eq!(
-            objects.iter().filter(|path| path.ends_with(blob)).count(),
-            1,
-            "its object: {row}"
-        );
-    }
-    assert!(referred.is_empty(), "versions without a blob: {referred:?}");
-    assert_eq!(objects.len(), known.len(), "objects without a row");
-    let mut named = 0;
-    for row in rows.iter().filter(|row| row["written_by"].is_string()) {
-        let hash = text(row, "pk").rsplit('#').next().unwrap();
-        assert_eq!(known[text(row, "blob_id")], hash, "{row}");
-        named += 1;
-    }
-    let shared = known.values().filter(|hash| !hash.is_empty()).count();
-    assert_eq!(named, shared, "hashes that name no blob");
-    known.len()
-}
-
-/// Checks that references, rows and objects say the same. Returns how many blobs there are.
-async fn consistent(sheaf: &Sheaf) -> usize {
-    let objects = objects(sheaf).await;
-    check(&rows(sheaf).await, &objects)
-}
+use crate::faults::cut;
+use crate::invariants::{consistent, objects, rows, text};
+use crate::{rounds, start, start_with, usage, workspace};
 
 /// Ends all that stopped half-way: what is due is done, what belongs to nothing is removed.
 async fn mend(sheaf: &Sheaf) {
@@ -147,30 +42,8 @@ async fn at_rest() -> Option<Sheaf> {
     start_with(options).await
 }
 
-fn beginning(name: &str, bytes: &Bytes, on_conflict: OnConflict) -> Beginning {
-    Beginning {
-        intent: Intent {
-            name: name.parse().unwrap(),
-            folder: FolderPath::root(),
-            document_type: None,
-            tags: Tags::default(),
-            expires_in: None,
-            on_conflict,
-            expected: None,
-            owner: "someone".to_owned(),
-        },
-        size_bytes: bytes.len() as u64,
-        content_type: Some("text/plain".to_owned()),
-        sha256: Some(Sha256::of(bytes)),
-        plan: Plan::Single,
-        writer: Writer::Function,
-        lifetime: SESSION_LIFETIME,
-        repeatable: None,
-    }
-}
-
 async fn stored(store: &Store, name: &str, bytes: &Bytes) -> Result<FileId, Error> {
-    let beginning = beginning(name, bytes, OnConflict::Version);
+    let beginning = beginning(name, bytes);
     let stored = store
         .store_bytes(&workspace(), beginning, bytes.clone(), Origin::Uploaded)
         .await?;
@@ -599,12 +472,14 @@ const ROUNDS: usize = 20;
 async fn of_many_who_make_a_file_of_one_name_at_once_one_does() {
     let Some(sheaf) = at_rest().await else { return };
     let store = sheaf.store();
-    for round in 0..ROUNDS {
+    let rounds = rounds(ROUNDS);
+    for round in 0..rounds {
         let name = format!("{round}.txt");
         let creating = (0..CREATORS).map(|number| {
             // Half of them bring the same bytes.
             let bytes = Bytes::from(format!("{round} {}", number % 2 * number));
-            let beginning = beginning(&name, &bytes, OnConflict::Fail);
+            let mut beginning = beginning(&name, &bytes);
+            beginning.intent.on_conflict = OnConflict::Fail;
             async move {
                 store
                     .store_bytes(&workspace(), beginning, bytes, Origin::Uploaded)
@@ -618,6 +493,6 @@ async fn of_many_who_make_a_file_of_one_name_at_once_one_does() {
             assert!(matches!(error, Error::Conflict { .. }), "{error:?}");
         }
     }
-    assert_eq!(consistent(&sheaf).await, ROUNDS);
-    assert_eq!(usage(&sheaf.admin()).await.0, ROUNDS as u64);
+    assert_eq!(consistent(&sheaf).await, rounds);
+    assert_eq!(usage(&sheaf.admin()).await.0, rounds as u64);
 }

@@ -53,6 +53,49 @@ fn every_reference_leads_somewhere() {
     }
 }
 
+#[test]
+fn every_link_leads_to_an_operation_and_names_all_of_its_path() {
+    let document = serde_json::to_value(local::functions::openapi()).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let operations = paths.iter().flat_map(|(path, methods)| {
+        let methods = methods.as_object().unwrap().values();
+        methods.map(move |operation| (path, operation))
+    });
+    let operations: Vec<(&String, &Value)> = operations.collect();
+    let mut linked = HashSet::new();
+    for (_, operation) in &operations {
+        for response in operation["responses"].as_object().unwrap().values() {
+            for link in response["links"]
+                .as_object()
+                .into_iter()
+                .flat_map(|links| links.values())
+            {
+                let id = &link["operationId"];
+                let goal = operations
+                    .iter()
+                    .find(|(_, goal)| goal["operationId"] == *id);
+                let (path, _) = goal.unwrap_or_else(|| panic!("{link}"));
+                let named = link["parameters"].as_object().unwrap();
+                for name in path
+                    .split('/')
+                    .filter_map(|segment| segment.strip_prefix('{'))
+                {
+                    let name = name.strip_suffix('}').unwrap();
+                    assert!(named.contains_key(name), "{link} to {path}");
+                }
+                linked.insert(id.as_str().unwrap());
+            }
+        }
+    }
+
+    // All that is done with one thing, but with uploads by tus: their id is a part of a URL.
+    let of_one = operations.iter().filter(|(path, _)| path.contains('{'));
+    for (path, operation) in of_one.filter(|(path, _)| !path.starts_with("/v1/tus/")) {
+        let id = operation["operationId"].as_str().unwrap();
+        assert!(linked.contains(id), "nothing leads to {id}, {path}");
+    }
+}
+
 fn collect_references(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {

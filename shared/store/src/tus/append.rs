@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use domain::file::File;
 use domain::hashing::Hashing;
 use domain::tus::{MAX_BYTES, MAX_GROWING_BYTES, part_bytes};
-use domain::upload::{MAX_OBJECT_BYTES, MAX_PARTS, Plan, TusKind, Upload};
+use domain::upload::{MAX_OBJECT_BYTES, MAX_PARTS, Plan, TusKind, Upload, UploadState};
 use domain::{BlobId, Error, Result, WorkspaceId};
 use tokio::task::JoinHandle;
 use tracing::warn;
@@ -13,6 +13,7 @@ use tracing::warn;
 use super::{Staged, TusItem, UNKNOWN_TYPE, is_held};
 use crate::Store;
 use crate::blob::ObjectKey;
+use crate::commit::aborted;
 use crate::finish::Accept;
 use crate::keys::Key;
 use crate::table::{Rejected, Write, to_row};
@@ -142,8 +143,11 @@ impl Appending {
             let room = usize::try_from(self.room()).unwrap_or(usize::MAX);
             let now = bytes.split_to(room.min(bytes.len()));
             self.gather(&now);
-            if self.room() == 0 && self.item.length_bytes != Some(self.come_bytes()) {
-                self.send_part().await?;
+            if self.room() == 0
+                && self.item.length_bytes != Some(self.come_bytes())
+                && let Err(error) = self.send_part().await
+            {
+                return Err(self.ended_or(error).await);
             }
         }
         Ok(())
@@ -205,10 +209,29 @@ impl Appending {
         } else {
             self.keep_rest().await
         };
-        if ended.is_err() {
-            self.give_back().await;
+        match ended {
+            Ok(appended) => Ok(appended),
+            Err(error) => {
+                let error = self.ended_or(error).await;
+                self.give_back().await;
+                Err(error)
+            }
         }
-        ended
+    }
+
+    /// Says why bytes could not be sent: what was staged of an upload, and the parts there are, go when
+    /// it is terminated or runs out meanwhile.
+    async fn ended_or(&self, error: Error) -> Error {
+        if !matches!(error, Error::NotFound { .. } | Error::Dependency { .. }) {
+            return error;
+        }
+        match self.store.upload(&self.workspace, self.upload.id).await {
+            Ok(Upload {
+                state: UploadState::Aborted { refused },
+                ..
+            }) => aborted(refused),
+            Ok(_) | Err(_) => error,
+        }
     }
 
     /// Keeps what is too little for a part, and gives the row back.
