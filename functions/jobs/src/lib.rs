@@ -6,11 +6,13 @@
 //!
 //! # Permissions
 //! - table: read, write
-//! - objects blobs/: delete
+//! - objects blobs/: get, put, delete, parts, abort
+//! - objects exports/: get, put, delete, parts, abort
 //! - objects keys/: get, put
-//! - objects presigned/: delete
+//! - objects presigned/: get, delete
 //! - objects receipts/: get, put
 //! - objects text/: delete
+//! - bucket: list
 //! - queue ingest: send
 //! - queue summarize: send
 //! - queue jobs: receive, send
@@ -120,7 +122,10 @@ fn read(body: &str) -> Result<Work, String> {
 
 async fn perform(state: &State, item: &WorkItem) -> Result<()> {
     match item.work.task {
-        Task::RunJob { job } => state.store.run_job(item, job, state.steps).await,
+        Task::RunJob { job } => {
+            let accept = media::accept;
+            state.store.run_job(item, job, state.steps, accept).await
+        }
         Task::ReadVersion { .. }
         | Task::SummarizeVersion { .. }
         | Task::PlaceFile { .. }

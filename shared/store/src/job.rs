@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
+use crate::finish::Accept;
 use crate::keys::{self, Key};
 use crate::table::{Expression, Query, Rejected, Write, to_row};
 use crate::work::{self, WorkItem, new_work};
@@ -26,7 +27,7 @@ const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// The row of a job.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct JobItem {
-    id: JobId,
+    pub(crate) id: JobId,
     pub(crate) task: Task,
     pub(crate) job_state: State,
     pub(crate) job_progress: Progress,
@@ -34,7 +35,7 @@ pub(crate) struct JobItem {
     place: Option<String>,
     /// How many steps are noted.
     steps: u64,
-    created_at: Timestamp,
+    pub(crate) created_at: Timestamp,
     updated_at: Timestamp,
     finished_at: Option<Timestamp>,
     list_pk: String,
@@ -235,19 +236,37 @@ impl Store {
     ///
     /// # Errors
     /// That of a step, which may be made again.
-    pub async fn run_job(&self, item: &WorkItem, id: JobId, steps: usize) -> Result<()> {
+    pub async fn run_job(
+        &self,
+        item: &WorkItem,
+        id: JobId,
+        steps: usize,
+        accept: Accept,
+    ) -> Result<()> {
         let workspace = &item.work.workspace;
         for taken in 1..=steps {
             let kept = self.job_item(workspace, id).await?;
             let Some(mut kept) = kept.filter(|kept| kept.job_state == State::Running) else {
                 return self.finish(item).await;
             };
-            let step = match &kept.task {
+            let task = kept.task.clone();
+            let step = match &task {
                 Task::TrashFolder { folder } | Task::RestoreFolder { folder } => {
                     self.place_subtree(workspace, *folder, &kept).await?
                 }
                 Task::DeleteFolder { folder } => {
                     self.erase_subtree(workspace, *folder, id, &kept).await?
+                }
+                Task::ExportFiles { what, versions } => {
+                    let step = self.export_step(workspace, what, *versions, &mut kept);
+                    let Some(step) = step.await? else {
+                        // Another worker has begun a step since, and goes on.
+                        return Ok(());
+                    };
+                    step
+                }
+                Task::ImportArchive { .. } => {
+                    self.import_step(workspace, &mut kept, accept).await?
                 }
             };
             let now = self.clock.now();
@@ -285,6 +304,46 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Notes that a worker begins a step from this place, for steps that write what no other may
+    /// write. False when another worker has begun one, or has noted it, or the job was ended.
+    pub(crate) async fn claim_step(
+        &self,
+        workspace: &WorkspaceId,
+        kept: &mut JobItem,
+        place: &impl Serialize,
+    ) -> Result<bool> {
+        kept.place = Some(written(place)?);
+        kept.steps += 1;
+        kept.updated_at = self.clock.now();
+        self.note_step(vec![kept.clone().write(workspace)?]).await
+    }
+
+    /// Says whether a job is no longer where it was when it was read.
+    pub(crate) async fn has_gone_on(
+        &self,
+        workspace: &WorkspaceId,
+        kept: &JobItem,
+    ) -> Result<bool> {
+        let now = self.job_item(workspace, kept.id).await?;
+        Ok(now.is_none_or(|now| now.steps != kept.steps || now.job_state != State::Running))
+    }
+
+    /// The write by which someone ends a job; none when it is at its end.
+    pub(crate) async fn cancel_job(
+        &self,
+        workspace: &WorkspaceId,
+        id: JobId,
+    ) -> Result<Option<Write>> {
+        let kept = self.job_item(workspace, id).await?;
+        let Some(mut kept) = kept.filter(|kept| kept.job_state == State::Running) else {
+            return Ok(None);
+        };
+        let now = self.clock.now();
+        kept.steps += 1;
+        kept.updated_at = now;
+        kept.ended(State::Cancelled, now).write(workspace).map(Some)
     }
 
     /// Notes a step. False when another worker has noted it, or the job was ended.

@@ -13,6 +13,7 @@
 //! | folder in a folder | `W#{workspace}#D#{folder}` | `F#{name}` | the folders in a folder by name |
 //! | trashed folder | `W#{workspace}#T` | `{folder}` | the folders in the trash |
 //! | job | `W#{workspace}#J#{job}` | `A` | by id |
+//! | export | `W#{workspace}#E#{job}` | `A` | the archive that a job makes |
 //! | upload | `W#{workspace}#U#{upload}` | `A` | by id |
 //! | state of a tus upload | `W#{workspace}#U#{upload}` | `T` | with the upload, in one query |
 //! | blob | `W#{workspace}#B#{blob}` | `A` | what an object in S3 belongs to |
@@ -162,6 +163,11 @@ impl Key {
     /// A job.
     pub fn job(workspace: &WorkspaceId, job: JobId) -> Self {
         Self::new(format!("W#{workspace}#J#{job}"), SELF)
+    }
+
+    /// The archive that a job makes.
+    pub fn export(workspace: &WorkspaceId, job: JobId) -> Self {
+        Self::new(format!("W#{workspace}#E#{job}"), SELF)
     }
 
     /// An upload.
@@ -519,6 +525,8 @@ pub enum Due {
     Work,
     /// Workspaces whose usage is to be counted.
     Usage,
+    /// Archives of exported files whose time is up.
+    Export,
 }
 
 impl Due {
@@ -530,6 +538,7 @@ impl Due {
             Self::Blob => "blob",
             Self::Work => "work",
             Self::Usage => "usage",
+            Self::Export => "export",
         };
         format!("{kind}#{shard}")
     }
@@ -555,12 +564,12 @@ pub fn due_until(now: Timestamp) -> String {
     format!("{}#~", sortable(now))
 }
 
-/// Reads the partition key of a row that can be due: a file, an upload, a blob, work, or a quota,
-/// which has no id but the workspace. None for any other.
+/// Reads the partition key of a row that can be due: a file, an upload, a blob, work, an export, or a
+/// quota, which has no id but the workspace. None for any other.
 pub fn owner_and_id(pk: &str) -> Option<(WorkspaceId, uuid::Uuid)> {
     let mut parts = pk.strip_prefix("W#")?.split('#');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(workspace), Some("F" | "U" | "B" | "O"), Some(id), None) => {
+        (Some(workspace), Some("F" | "U" | "B" | "O" | "E"), Some(id), None) => {
             Some((workspace.parse().ok()?, id.parse().ok()?))
         }
         (Some(workspace), Some("Q"), None, None) => {
