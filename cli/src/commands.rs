@@ -6,9 +6,11 @@ mod cp;
 mod demo;
 mod dossier;
 mod dossiers;
+mod export;
 mod failures;
 mod generate;
 mod get;
+mod import;
 mod invitations;
 mod jobs;
 mod keys;
@@ -56,6 +58,8 @@ pub(crate) enum Command {
     Trash(trash::Arguments),
     Restore(restore::Arguments),
     Jobs(jobs::Arguments),
+    Export(export::Arguments),
+    Import(import::Arguments),
     Generate(generate::Arguments),
     Templates(templates::Arguments),
     Dossiers(dossiers::Arguments),
@@ -101,6 +105,8 @@ pub(crate) async fn run(command: Command, context: &Context<'_>) -> Result<()> {
         Command::Trash(arguments) => trash::run(&arguments, context).await,
         Command::Restore(arguments) => restore::run(&arguments, context).await,
         Command::Jobs(arguments) => jobs::run(&arguments, context).await,
+        Command::Export(arguments) => export::run(&arguments, context).await,
+        Command::Import(arguments) => import::run(&arguments, context).await,
         Command::Generate(arguments) => generate::run(&arguments, context).await,
         Command::Templates(arguments) => templates::run(&arguments, context).await,
         Command::Dossiers(arguments) => dossiers::run(&arguments, context).await,
