@@ -136,7 +136,7 @@ async fn job_that_is_cut_off_between_steps_goes_on() {
     // A step, then two workers at the next one at once, and then the process ends.
     for workers in [1, 2] {
         let item = store.work(&workspace(), work.id).await.unwrap().unwrap();
-        let runs = (0..workers).map(|_| store.run_job(&item, id, 1));
+        let runs = (0..workers).map(|_| store.run_job(&item, id, 1, media::accept));
         for run in join_all(runs).await {
             assert!(
                 matches!(run, Ok(()) | Err(domain::Error::Busy { .. })),
