@@ -81,8 +81,10 @@ fn read_files(files: &[uuid::Uuid]) -> domain::Result<Exported> {
     Ok(Exported::Files(ids))
 }
 
-/// Begins to make a ZIP archive of files, which a job goes on with: `GET /v1/exports/{id}` says how far
-/// it is, and `GET /v1/exports/{id}/content` leads to the archive, which is kept for a day.
+/// Begins to make a ZIP archive of files, which a job goes on with.
+///
+/// `GET /v1/exports/{id}` says how far it is, and `GET /v1/exports/{id}/content` leads to the archive,
+/// which is kept for a day.
 ///
 /// Its last entry is a manifest with what Sheaf knows of each file, from which `POST /v1/imports` makes
 /// the same files again. Whoever may read files may export them.
@@ -138,8 +140,9 @@ async fn begin(
     Ok((StatusCode::ACCEPTED, headers, axum::Json(view)).into_response())
 }
 
-/// Ends an export: one that is being made is not gone on with, and its archive is removed. This may be
-/// repeated. A viewer ends only exports of their own.
+/// Ends an export: its job, where that still runs, and its archive. This may be repeated.
+///
+/// A viewer ends only exports of their own.
 #[utoipa::path(
     delete,
     path = "/v1/exports/{id}",
