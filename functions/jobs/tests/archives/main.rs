@@ -84,7 +84,14 @@ fn read(archive: &Bytes) -> ZipArchive<Cursor<Bytes>> {
 fn paths(archive: &Bytes) -> Vec<String> {
     let mut archive = read(archive);
     (0..archive.len())
-        .map(|position| archive.by_index(position).unwrap().name().unwrap().into_owned())
+        .map(|position| {
+            archive
+                .by_index(position)
+                .unwrap()
+                .name()
+                .unwrap()
+                .into_owned()
+        })
         .collect()
 }
 
