@@ -8,9 +8,11 @@ mod doctor;
 mod dossier;
 mod dossiers;
 mod edit;
+mod export;
 mod failures;
 mod generate;
 mod get;
+mod import;
 mod invitations;
 mod jobs;
 mod keys;
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Trash(trash::Arguments),
     Restore(restore::Arguments),
     Jobs(jobs::Arguments),
+    Export(export::Arguments),
+    Import(import::Arguments),
     Generate(generate::Arguments),
     Templates(templates::Arguments),
     Dossiers(dossiers::Arguments),
@@ -106,6 +110,8 @@ pub(crate) async fn run(command: Command, context: &Context<'_>) -> Result<()> {
         Command::Trash(arguments) => trash::run(&arguments, context).await,
         Command::Restore(arguments) => restore::run(&arguments, context).await,
         Command::Jobs(arguments) => jobs::run(&arguments, context).await,
+        Command::Export(arguments) => export::run(&arguments, context).await,
+        Command::Import(arguments) => import::run(&arguments, context).await,
         Command::Generate(arguments) => generate::run(&arguments, context).await,
         Command::Templates(arguments) => templates::run(&arguments, context).await,
         Command::Dossiers(arguments) => dossiers::run(&arguments, context).await,

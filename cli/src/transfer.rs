@@ -1,5 +1,6 @@
 //! Moves bytes: small ones through the API, large ones by signed URLs.
 
+pub(crate) mod archive;
 pub(crate) mod download;
 pub(crate) mod part_file;
 pub(crate) mod parts;

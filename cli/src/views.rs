@@ -207,11 +207,23 @@ pub(crate) struct Job {
     pub(crate) created_at: Option<Timestamp>,
 }
 
+/// An archive that a job makes of files.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Export {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) state: String,
+    #[serde(default)]
+    pub(crate) size_bytes: Option<u64>,
+    pub(crate) job: Job,
+}
+
 /// How far a job has come.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct JobProgress {
     pub(crate) done: u64,
+    pub(crate) total: Option<u64>,
     pub(crate) failed: u64,
     pub(crate) reasons: Vec<FieldProblem>,
 }

@@ -276,10 +276,13 @@ def test_bucket_keeps_what_it_has(template):
     resource = template["Resources"]["Bucket"]
     assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
     assert resource["UpdateReplacePolicy"] == "Retain"
-    [rule] = resource["Properties"]["LifecycleConfiguration"]["Rules"]
+    [rule, exports] = resource["Properties"]["LifecycleConfiguration"]["Rules"]
     assert set(rule) == {"Id", "Status", "AbortIncompleteMultipartUpload"}, "a lifecycle rule must not delete data"
     assert rule["Status"] == "Enabled"
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 8}
+    # Copies, which are kept for a day: long after it, and nothing else.
+    assert set(exports) == {"Id", "Status", "Prefix", "ExpirationInDays"}
+    assert exports["Prefix"] == "exports/" and exports["ExpirationInDays"] == 30
 
 
 def test_bucket_lets_go_of_what_is_deleted(template):

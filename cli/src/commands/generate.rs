@@ -12,7 +12,7 @@ use super::get::fetch;
 use super::put::OnConflict;
 use crate::call::Call;
 use crate::error::{Error, Result};
-use crate::transfer::download::{Content, Downloader, RANGES_AT_ONCE, Target};
+use crate::transfer::download::{Content, Downloader, Of, RANGES_AT_ONCE, Target};
 use crate::views::{self, Generation};
 use crate::{duration, locate, output};
 
@@ -83,8 +83,10 @@ pub(super) async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<
         let target = Target::choose(Some(output), &generation.file_name, arguments.force)?;
         let (_, file) = locate::by_id(&client, &generation.file_id).await?;
         let wanted = Content {
-            file_id: &file.id,
-            version: file.version,
+            of: Of::File {
+                id: &file.id,
+                version: file.version,
+            },
             size_bytes: file.size_bytes,
             sha256: file.sha256.as_deref(),
         };

@@ -18,7 +18,9 @@ use crate::locate;
 use crate::output::human;
 use crate::output::text::clean;
 use crate::progress::Progress;
-use crate::transfer::download::{Content, Downloader, Fetched, RANGES_AT_ONCE, Target, plain_name};
+use crate::transfer::download::{
+    Content, Downloader, Fetched, Of, RANGES_AT_ONCE, Target, plain_name,
+};
 use crate::views::{self, File, Page, Version};
 
 /// Files of a folder on their way at once.
@@ -94,8 +96,10 @@ async fn get_file(arguments: &Arguments, context: &Context<'_>) -> Result<()> {
     };
     let wanted = match &earlier {
         Some(version) => Content {
-            file_id: &file.id,
-            version: version.number,
+            of: Of::File {
+                id: &file.id,
+                version: version.number,
+            },
             size_bytes: version.size_bytes,
             sha256: version.sha256.as_deref(),
         },
@@ -111,8 +115,10 @@ async fn get_file(arguments: &Arguments, context: &Context<'_>) -> Result<()> {
 
 fn content(file: &File) -> Content<'_> {
     Content {
-        file_id: &file.id,
-        version: file.version,
+        of: Of::File {
+            id: &file.id,
+            version: file.version,
+        },
         size_bytes: file.size_bytes,
         sha256: file.sha256.as_deref(),
     }

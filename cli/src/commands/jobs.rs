@@ -88,27 +88,48 @@ pub(super) async fn wait_for(
     if arguments.no_wait {
         return Ok(answer);
     }
-    let call = Call::get(&["jobs", &id]);
+    let (value, job) = wait_for_end(client, &id, arguments.timeout).await?;
+    if job.state == "failed" {
+        return Err(failed(&job));
+    }
+    answer["job"] = value;
+    Ok(answer)
+}
+
+/// Waits until a job is at its end, however it ended.
+pub(super) async fn wait_for_end(
+    client: &Client,
+    id: &str,
+    timeout: Duration,
+) -> Result<(Value, Job)> {
+    let call = Call::get(&["jobs", id]);
     let what = call.describe();
     let progress = Progress::waiting("0 files");
     let look = async || {
         let value = client.json(call.clone()).await?;
         let job: Job = views::read(&what, &value)?;
-        progress.say(format!("{} files", job.progress.done));
+        progress.say(match job.progress.total {
+            Some(total) => format!("{} of {total} files", job.progress.done),
+            None => format!("{} files", job.progress.done),
+        });
         Ok((value, job))
     };
     let is_ended = |(_, job): &(Value, Job)| job.state != "running";
-    let ended = wait::until("the job", arguments.timeout, look, is_ended).await;
+    let ended = wait::until("the job", timeout, look, is_ended).await;
     progress.finish();
-    let (value, job) = ended?;
-    if job.state == "failed" {
-        let first = job.progress.reasons.first();
-        let why = first.map(|reason| reason.detail.clone());
-        return Err(Error::failed(
-            format!("{} of it failed", job.progress.failed),
-            format!("{}\n`sheaf jobs {id}` shows more.", why.unwrap_or_default()),
-        ));
-    }
-    answer["job"] = value;
-    Ok(answer)
+    ended
+}
+
+/// Tells that some of a job failed.
+pub(super) fn failed(job: &Job) -> Error {
+    let first = job.progress.reasons.first();
+    let why = first.map(|reason| reason.detail.clone());
+    Error::failed(
+        format!("{} of it failed", job.progress.failed),
+        format!(
+            "{}\n`sheaf jobs {}` shows more.",
+            why.unwrap_or_default(),
+            job.id
+        ),
+    )
 }

@@ -39,13 +39,45 @@ const URL_SECONDS: u64 = 3_600;
 /// Ranges on their way at once, unless told otherwise.
 pub(crate) const RANGES_AT_ONCE: usize = 4;
 
+/// What content is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of<'a> {
+    /// A version of a file.
+    File {
+        /// The file.
+        id: &'a str,
+        /// The version's number.
+        version: u32,
+    },
+    /// The archive of an export.
+    Export(&'a str),
+}
+
+impl Of<'_> {
+    fn call(self) -> Call {
+        match self {
+            Self::File { id, version } => {
+                Call::get(&["files", id, "content"]).query("version", Some(version))
+            }
+            Self::Export(id) => Call::get(&["exports", id, "content"]),
+        }
+    }
+
+    /// Its id, and the version of a file: versions begin with 1.
+    const fn identity(&self) -> (&str, u32) {
+        match self {
+            Self::File { id, version } => (id, *version),
+            Self::Export(id) => (id, 0),
+        }
+    }
+}
+
 /// Which content.
 #[derive(Debug)]
 pub(crate) struct Content<'a> {
-    pub(crate) file_id: &'a str,
-    pub(crate) version: u32,
+    pub(crate) of: Of<'a>,
     pub(crate) size_bytes: u64,
-    /// Known unless the document pipeline has yet to hash it.
+    /// Known unless the document pipeline has yet to hash it; of an archive it is not.
     pub(crate) sha256: Option<&'a str>,
 }
 
@@ -178,11 +210,12 @@ impl Fetch<'_> {
 
     /// Writes beside the target and renames when all is there and right.
     async fn to_file(&self, path: &Path, overwrite: bool) -> Result<()> {
+        let (id, version) = self.content.of.identity();
         let part = PartFile::open(
             path,
             Identity {
-                file_id: self.content.file_id.to_owned(),
-                version: self.content.version,
+                file_id: id.to_owned(),
+                version,
                 size_bytes: self.content.size_bytes,
                 sha256: self.content.sha256.map(str::to_owned),
             },
@@ -342,9 +375,7 @@ impl Fetch<'_> {
         let mut link = self.link.lock().await;
         if link.url.is_none() || spent == Some(link.number) {
             let seconds = (self.content.size_bytes > RANGE_BYTES).then_some(URL_SECONDS);
-            let call = Call::get(&["files", self.content.file_id, "content"])
-                .query("version", Some(self.content.version))
-                .query("expires_in_s", seconds);
+            let call = self.content.of.call().query("expires_in_s", seconds);
             let reply = self.downloader.client.send(call).await?;
             *link = Link {
                 number: link.number + 1,

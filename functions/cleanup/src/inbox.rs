@@ -80,6 +80,7 @@ fn object_at(key: &str) -> Option<(WorkspaceId, String)> {
         | ObjectKey::Blob(..)
         | ObjectKey::Text(..)
         | ObjectKey::Staged(..)
+        | ObjectKey::Export(..)
         | ObjectKey::Receipt(..)
         | ObjectKey::ReceiptKey(_) => None,
     }

@@ -8,6 +8,7 @@
 //! - table: read, scan, write
 //! - index due: read
 //! - objects blobs/: get, delete, abort
+//! - objects exports/: delete, abort
 //! - objects keys/: get, put
 //! - objects presigned/: get, delete, abort
 //! - objects receipts/: get, put

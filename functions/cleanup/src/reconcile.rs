@@ -1,9 +1,10 @@
 //! The reconciler: objects in S3 that no row knows are removed, and versions whose object is missing
 //! are failed.
 //!
-//! It covers blobs, under both their prefixes, texts and staged bytes: every blob older than an hour
+//! It covers blobs, under both their prefixes, texts, staged bytes and exports: every blob older than an hour
 //! must have its row, every text that old must be of bytes that a version has, staged bytes that old
-//! must be of an open upload that names them, and every multipart upload older than eight days must
+//! must be of an open upload that names them, what belongs to an export that old must be of one that is
+//! made or kept, and every multipart upload older than eight days must
 //! have an open session. It walks over all objects, some pages a run, and
 //! remembers where it stopped. Where forgetting some bytes stopped half-way, their text is still
 //! there, and the walk over texts finishes it.
@@ -16,14 +17,15 @@ use std::time::Instant;
 
 use domain::file::BlobRef;
 use domain::finding::Outcome;
-use domain::{BlobId, Result, UploadId, WorkspaceId};
+use domain::{BlobId, JobId, Result, UploadId, WorkspaceId};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use store::blob::{
-    BLOBS_PREFIX, ListedMultipart, ListedObject, ObjectKey, PRESIGNED_PREFIX, STAGED_PREFIX,
-    TEXT_PREFIX,
+    BLOBS_PREFIX, EXPORTS_PREFIX, ListedMultipart, ListedObject, ObjectKey, PRESIGNED_PREFIX,
+    STAGED_PREFIX, TEXT_PREFIX,
 };
 use store::check::{self, Orphan};
+use store::export::archive_key;
 use store::forget::Text;
 use store::walk::{Stand, Walked};
 
@@ -69,6 +71,7 @@ async fn walk_objects(state: &State, until: Instant, report: &mut Report) -> Res
         let mut objects = page.objects;
         objects.retain(|object| is_older(object.written_at, OBJECT_AGE, now));
         remove_orphans(state, &objects, report).await?;
+        remove_exports(state, &objects, report).await?;
         remove_staged(state, &objects, report).await?;
         forget_texts(state, &objects, report).await?;
         store.note_reconciled_to(looked_at.clone()).await?;
@@ -157,7 +160,13 @@ async fn look_at(state: &State, row: &Walked) -> Result<Found> {
 }
 
 /// The prefixes of a walk, in its order.
-const PREFIXES: [&str; 4] = [BLOBS_PREFIX, PRESIGNED_PREFIX, STAGED_PREFIX, TEXT_PREFIX];
+const PREFIXES: [&str; 5] = [
+    BLOBS_PREFIX,
+    EXPORTS_PREFIX,
+    PRESIGNED_PREFIX,
+    STAGED_PREFIX,
+    TEXT_PREFIX,
+];
 
 /// The prefix a walk is in that has come to this key.
 fn prefix_at(looked_at: Option<&str>) -> &'static str {
@@ -183,6 +192,34 @@ async fn remove_orphans(
         .collect();
     for (workspace, blob) in state.store.orphans(blobs).await? {
         remove(state, &Orphan::Blob(workspace, blob), report).await;
+    }
+    Ok(())
+}
+
+/// Removes those of a page's objects that belong to an export that is neither made nor kept.
+async fn remove_exports(
+    state: &State,
+    objects: &[ListedObject],
+    report: &mut Report,
+) -> Result<()> {
+    let mut jobs: Vec<_> = objects
+        .iter()
+        .filter_map(|object| export_at(&object.path))
+        .collect();
+    // Objects of one export follow each other.
+    jobs.dedup();
+    let ended = state.store.ended_exports(jobs).await?;
+    for object in objects {
+        let Some(key) = ObjectKey::parse(&object.path) else {
+            continue;
+        };
+        if export_at(&object.path).is_none_or(|job| !ended.contains(&job)) {
+            continue;
+        }
+        match state.store.blobs.delete(&key).await {
+            Ok(()) => report.orphans_removed += 1,
+            Err(error) => report.failed("removing what is left of an export", &error),
+        }
     }
     Ok(())
 }
@@ -239,7 +276,7 @@ async fn remove(state: &State, orphan: &Orphan, report: &mut Report) {
 /// Aborts multipart uploads that are older than any session and that no session names. All pages,
 /// while there is time: only the open ones are listed.
 async fn walk_multiparts(state: &State, until: Instant, report: &mut Report) -> Result<()> {
-    for prefix in [PRESIGNED_PREFIX, BLOBS_PREFIX] {
+    for prefix in [PRESIGNED_PREFIX, BLOBS_PREFIX, EXPORTS_PREFIX] {
         walk_multiparts_of(state, prefix, until, report).await?;
     }
     Ok(())
@@ -275,11 +312,19 @@ async fn walk_multiparts_of(
 }
 
 async fn abort_orphan(state: &State, multipart: &ListedMultipart) -> Result<bool> {
+    let store = &state.store;
+    let id = &multipart.multipart_id;
+    if let Some((workspace, job)) = export_at(&multipart.path) {
+        if store.is_being_exported(&workspace, job, id).await? {
+            return Ok(false);
+        }
+        let key = archive_key(&workspace, job);
+        store.blobs.abort_multipart(&key, id).await?;
+        return Ok(true);
+    }
     let Some((workspace, blob)) = blob_at(&multipart.path) else {
         return Ok(false);
     };
-    let store = &state.store;
-    let id = &multipart.multipart_id;
     if store.is_being_uploaded(&workspace, blob, id).await? {
         return Ok(false);
     }
@@ -295,6 +340,20 @@ fn blob_at(path: &str) -> Option<(WorkspaceId, BlobRef)> {
         ObjectKey::Text(..)
         | ObjectKey::Staged(..)
         | ObjectKey::Inbox(..)
+        | ObjectKey::Export(..)
+        | ObjectKey::Receipt(..)
+        | ObjectKey::ReceiptKey(_) => None,
+    }
+}
+
+/// Reads the key of what belongs to an export. What is not one of ours is left alone.
+fn export_at(path: &str) -> Option<(WorkspaceId, JobId)> {
+    match ObjectKey::parse(path)? {
+        ObjectKey::Export(workspace, job, _) => Some((workspace, job)),
+        ObjectKey::Blob(..)
+        | ObjectKey::Text(..)
+        | ObjectKey::Staged(..)
+        | ObjectKey::Inbox(..)
         | ObjectKey::Receipt(..)
         | ObjectKey::ReceiptKey(_) => None,
     }
@@ -307,6 +366,7 @@ fn staged_at(path: &str) -> Option<(WorkspaceId, UploadId, BlobId)> {
         ObjectKey::Blob(..)
         | ObjectKey::Text(..)
         | ObjectKey::Inbox(..)
+        | ObjectKey::Export(..)
         | ObjectKey::Receipt(..)
         | ObjectKey::ReceiptKey(_) => None,
     }
@@ -323,6 +383,7 @@ fn text_at(path: &str) -> Option<Text> {
         ObjectKey::Blob(..)
         | ObjectKey::Staged(..)
         | ObjectKey::Inbox(..)
+        | ObjectKey::Export(..)
         | ObjectKey::Receipt(..)
         | ObjectKey::ReceiptKey(_) => None,
     }
@@ -340,7 +401,9 @@ mod tests {
     fn a_walk_goes_through_one_prefix_after_the_other() {
         assert_eq!(prefix_at(None), BLOBS_PREFIX);
         assert_eq!(prefix_at(Some("blobs/acme/x")), BLOBS_PREFIX);
-        assert_eq!(prefix_at(prefix_after(BLOBS_PREFIX)), PRESIGNED_PREFIX);
+        assert_eq!(prefix_at(prefix_after(BLOBS_PREFIX)), EXPORTS_PREFIX);
+        assert_eq!(prefix_at(Some("exports/acme/x/archive")), EXPORTS_PREFIX);
+        assert_eq!(prefix_at(prefix_after(EXPORTS_PREFIX)), PRESIGNED_PREFIX);
         assert_eq!(prefix_at(Some("presigned/acme/x")), PRESIGNED_PREFIX);
         assert_eq!(prefix_at(prefix_after(PRESIGNED_PREFIX)), STAGED_PREFIX);
         assert_eq!(prefix_at(Some("staged/acme/x/y")), STAGED_PREFIX);

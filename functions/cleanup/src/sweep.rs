@@ -2,14 +2,15 @@
 //! reconciler.
 //!
 //! Files whose time is up lose their bytes and leave a receipt; erasures that stopped half-way go
-//! on; uploads whose session ran out are aborted; blobs that nothing refers to are removed; work
+//! on; uploads whose session ran out are aborted; blobs that nothing refers to are removed, and archives of
+//! exported files a day after they were made; work
 //! whose message may be lost is sent again; what a workspace uses is counted once a day. An index may
 //! lag behind the table, so each row is looked at before anything is done about it.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use domain::{BlobId, FileId, Result, UploadId, WorkId};
+use domain::{BlobId, FileId, JobId, Result, UploadId, WorkId};
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -33,6 +34,8 @@ pub struct Report {
     pub uploads_aborted: u64,
     /// Blobs that nothing referred to any more.
     pub blobs_removed: u64,
+    /// Archives of exported files whose time was up.
+    pub exports_removed: u64,
     /// Pieces of work that were sent again.
     pub work_resent: u64,
     /// Workspaces whose usage was counted for the day.
@@ -71,6 +74,7 @@ pub async fn run(state: &State) -> Report {
         expired = report.expired,
         uploads_aborted = report.uploads_aborted,
         blobs_removed = report.blobs_removed,
+        exports_removed = report.exports_removed,
         work_resent = report.work_resent,
         usage_counted = report.usage_counted,
         inbox_resent = report.inbox_resent,
@@ -94,7 +98,14 @@ struct Shard {
 /// Works on what is due until nothing is left or the time is up.
 async fn sweep(state: &State, until: Instant, report: &mut Report) {
     let now = state.store.clock.now();
-    let dues = [Due::Work, Due::Upload, Due::Expiry, Due::Blob, Due::Usage];
+    let dues = [
+        Due::Work,
+        Due::Upload,
+        Due::Expiry,
+        Due::Blob,
+        Due::Export,
+        Due::Usage,
+    ];
     let mut shards: VecDeque<Shard> = dues
         .into_iter()
         .flat_map(|due| (0..DUE_SHARDS).map(move |number| (due, number)))
@@ -142,11 +153,13 @@ async fn work_on_page(
                 (Ok(true), Due::Expiry) => report.expired += 1,
                 (Ok(true), Due::Upload) => report.uploads_aborted += 1,
                 (Ok(true), Due::Blob) => report.blobs_removed += 1,
+                (Ok(true), Due::Export) => report.exports_removed += 1,
                 (Ok(true), Due::Work) => report.work_resent += 1,
                 (Ok(true), Due::Usage) => report.usage_counted += 1,
                 (Err(error), Due::Expiry) => report.failed("erasing a file", &error),
                 (Err(error), Due::Upload) => report.failed("aborting an upload", &error),
                 (Err(error), Due::Blob) => report.failed("removing a blob", &error),
+                (Err(error), Due::Export) => report.failed("removing an export", &error),
                 (Err(error), Due::Work) => report.failed("sending work again", &error),
                 (Err(error), Due::Usage) => report.failed("counting a usage", &error),
             }
@@ -167,6 +180,7 @@ async fn work_on(state: &State, due: Due, row: &DueId) -> Result<bool> {
         }
         Due::Upload => store.abort_due(workspace, UploadId::new(row.id)).await,
         Due::Blob => store.remove_due_blob(workspace, BlobId::new(row.id)).await,
+        Due::Export => store.remove_due_export(workspace, JobId::new(row.id)).await,
         Due::Work => store.resend(workspace, WorkId::new(row.id)).await,
         Due::Usage => usage::count(state, workspace).await,
     }

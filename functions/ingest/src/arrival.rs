@@ -17,6 +17,7 @@ pub(crate) async fn take(state: &State, path: &str) -> Result<()> {
         Some(
             ObjectKey::Text(..)
             | ObjectKey::Staged(..)
+            | ObjectKey::Export(..)
             | ObjectKey::Receipt(..)
             | ObjectKey::ReceiptKey(_),
         )

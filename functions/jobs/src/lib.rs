@@ -5,7 +5,8 @@
 //!
 //! # Permissions
 //! - table: read, scan, write
-//! - objects blobs/: get, delete, abort
+//! - objects blobs/: get, put, delete, parts, abort
+//! - objects exports/: get, put, delete, parts, abort
 //! - objects keys/: get, put
 //! - objects presigned/: get, delete, abort
 //! - objects receipts/: get, put
@@ -78,7 +79,7 @@ async fn perform(state: &State, item: WorkItem) -> Result<Progress, Setback> {
     match item.work.task {
         Task::RunJob { job } => state
             .store
-            .run_job(&item, job, state.steps)
+            .run_job(&item, job, state.steps, media::accept)
             .await
             .map_err(|error| Setback::at("jobs", &error))?,
         Task::ReadVersion { .. }

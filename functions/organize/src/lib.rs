@@ -3,10 +3,12 @@
 //! # Permissions
 //! - table: read, write
 //! - objects blobs/: delete
+//! - objects exports/: delete, abort
 //! - objects keys/: get, put
 //! - objects presigned/: delete
 //! - objects receipts/: get, put, delete
 //! - objects text/: delete
+//! - bucket: list
 //! - queue ingest: send
 //! - queue summarize: send
 //! - queue jobs: send
@@ -19,8 +21,10 @@ pub mod copy;
 pub mod delete;
 pub mod delete_version;
 pub mod dossiers;
+pub mod exports;
 pub mod folder;
 pub mod folders;
+pub mod imports;
 pub mod invitations;
 pub mod members;
 pub mod prune;
@@ -100,6 +104,9 @@ api::routes! {
     folder::change,
     folder::delete,
     folder::restore,
+    exports::create,
+    exports::delete,
+    imports::create,
     dossiers::create,
     dossiers::regenerate,
     redrive::redrive,

@@ -5,6 +5,7 @@
 //! - index created: read
 //! - index list: read
 //! - objects blobs/: get
+//! - objects exports/: get
 //! - objects presigned/: get
 //! - objects receipts/: get
 //! - objects text/: get
@@ -14,6 +15,7 @@
 pub mod content;
 pub mod dossier;
 pub mod dossiers;
+pub mod exports;
 pub mod facts;
 pub mod failures;
 pub mod file;
@@ -88,6 +90,8 @@ api::routes! {
     findings::list,
     jobs::list,
     jobs::show,
+    exports::show,
+    exports::fetch,
     dossiers::list,
     dossier::show,
     dossier::documents,

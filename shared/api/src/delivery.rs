@@ -77,6 +77,21 @@ pub fn lifetime_from(query: &mut Query) -> Result<Duration> {
         .ok_or_else(|| Error::invalid("/expires_in_s", "a signed URL lives from 1 to 3600 seconds"))
 }
 
+/// Shortens the life of a signed URL so that it ends no later than what it leads to; none when that
+/// has less than a second left, the shortest life S3 can sign.
+pub fn left_of(
+    lifetime: Duration,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Duration> {
+    let Some(expires_at) = expires_at else {
+        return Some(lifetime);
+    };
+    // Whole seconds, rounded down: a signature knows no fractions.
+    let left = u64::try_from(expires_at.duration_since(now).as_secs()).unwrap_or_default();
+    (left > 0).then(|| lifetime.min(Duration::from_secs(left)))
+}
+
 /// Shortens the life of a signed URL so that it ends no later than the file does.
 ///
 /// # Errors
@@ -87,15 +102,7 @@ pub fn within(
     expires_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Duration> {
-    let Some(expires_at) = expires_at else {
-        return Ok(lifetime);
-    };
-    // Whole seconds, rounded down: a signature knows no fractions.
-    let left = u64::try_from(expires_at.duration_since(now).as_secs()).unwrap_or_default();
-    if left == 0 {
-        return Err(gone(file, "its time is up"));
-    }
-    Ok(lifetime.min(Duration::from_secs(left)))
+    left_of(lifetime, expires_at, now).ok_or_else(|| gone(file, "its time is up"))
 }
 
 /// Types that a browser shows without running anything of theirs.

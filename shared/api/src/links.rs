@@ -7,19 +7,21 @@ use utoipa::openapi::{OpenApi, RefOr, Response};
 /// What an answer names: the schema of its body, where in it the id is, and the routes it is for.
 type Named = (&'static str, &'static str, &'static str);
 
-const NAMED: [Named; 20] = [
+const NAMED: [Named; 22] = [
     ("Dossier", "/id", "/v1/dossiers/{id}"),
+    ("Export", "/id", "/v1/exports/{id}"),
     ("File", "/id", "/v1/files/{id}"),
+    ("FilePage", "/items/0/id", "/v1/files/{id}"),
     ("Folder", "/id", "/v1/folders/{id}"),
     ("FolderChanged", "/job/id", "/v1/jobs/{id}"),
     ("Generation", "/file_id", "/v1/files/{id}"),
+    ("Import", "/job/id", "/v1/jobs/{id}"),
     ("Job", "/id", "/v1/jobs/{id}"),
     ("Member", "/id", "/v1/members/{id}"),
     ("NewApiKey", "/id", "/v1/api-keys/{id}"),
     ("Page_ApiKey", "/items/0/id", "/v1/api-keys/{id}"),
     ("Page_Dossier", "/items/0/id", "/v1/dossiers/{id}"),
     ("Page_FailedWork", "/items/0/id", "/v1/failures/{id}"),
-    ("Page_File", "/items/0/id", "/v1/files/{id}"),
     ("Page_Folder", "/items/0/id", "/v1/folders/{id}"),
     (
         "Page_Invitation",

@@ -1,6 +1,7 @@
 //! What things look like on the wire.
 
 pub mod dossier;
+pub mod export;
 pub mod failure;
 pub mod file;
 pub mod files;

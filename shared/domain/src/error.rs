@@ -17,6 +17,8 @@ pub enum Kind {
     Blob,
     /// A dossier.
     Dossier,
+    /// An archive that was made of files.
+    Export,
     /// A failed piece of work.
     Failure,
     /// A file.
@@ -54,6 +56,7 @@ impl Kind {
             Self::ApiKey => "API key",
             Self::Blob => "blob",
             Self::Dossier => "dossier",
+            Self::Export => "export",
             Self::Failure => "failure",
             Self::File => "file",
             Self::Folder => "folder",

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{FileId, FolderId, JobId};
+use crate::upload::OnConflict;
 
 /// What a job is to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,36 @@ pub enum Task {
         /// Whether nothing is to be changed.
         dry_run: bool,
     },
+    /// Make an archive of files.
+    ExportFiles {
+        /// Which.
+        what: Exported,
+        /// Whether with their earlier versions.
+        versions: bool,
+    },
+    /// Make files of what is in an archive.
+    ImportArchive {
+        /// The archive.
+        file: FileId,
+        /// Its version.
+        version: u32,
+        /// The folder they go into.
+        folder: FolderId,
+        /// What to do where a name is taken.
+        on_conflict: OnConflict,
+        /// Who imports them, by pseudonym.
+        owner: String,
+    },
+}
+
+/// What an archive is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exported {
+    /// All that is in a folder.
+    Folder(FolderId),
+    /// These files.
+    Files(Vec<FileId>),
 }
 
 impl Task {
@@ -39,6 +70,8 @@ impl Task {
             Self::RestoreFolder { .. } => "restore_folder",
             Self::DeleteFolder { .. } => "delete_folder",
             Self::Check { .. } => "check",
+            Self::ExportFiles { .. } => "export_files",
+            Self::ImportArchive { .. } => "import_archive",
         }
     }
 
@@ -47,7 +80,16 @@ impl Task {
         match self {
             Self::TrashFolder { folder }
             | Self::RestoreFolder { folder }
-            | Self::DeleteFolder { folder } => Some(*folder),
+            | Self::DeleteFolder { folder }
+            | Self::ImportArchive { folder, .. }
+            | Self::ExportFiles {
+                what: Exported::Folder(folder),
+                ..
+            } => Some(*folder),
+            Self::ExportFiles {
+                what: Exported::Files(_),
+                ..
+            } => None,
             Self::Check { .. } => None,
         }
     }

@@ -11,10 +11,11 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-pub(crate) use self::key::staged_prefix;
 pub use self::key::{
-    BLOBS_PREFIX, INBOX_PREFIX, ObjectKey, PRESIGNED_PREFIX, STAGED_PREFIX, TEXT_PREFIX,
+    BLOBS_PREFIX, EXPORTS_PREFIX, ExportPiece, INBOX_PREFIX, ObjectKey, PRESIGNED_PREFIX,
+    STAGED_PREFIX, TEXT_PREFIX,
 };
+pub(crate) use self::key::{export_prefix, staged_prefix};
 pub use self::listing::{ListedMultipart, ListedObject, MultipartPage, ObjectPage};
 pub use self::multipart::{Completed, StoredPart};
 pub use self::object::ObjectHead;

@@ -533,8 +533,13 @@ impl Check<'_> {
                     content,
                     id,
                 }),
-                // Not one of ours: it is left alone.
-                Some(ObjectKey::Inbox(..) | ObjectKey::Receipt(..) | ObjectKey::ReceiptKey(_))
+                // Those of exports go with them, by the sweep; others are none of ours.
+                Some(
+                    ObjectKey::Export(..)
+                    | ObjectKey::Inbox(..)
+                    | ObjectKey::Receipt(..)
+                    | ObjectKey::ReceiptKey(_),
+                )
                 | None => {}
             }
         }

@@ -8,6 +8,7 @@ use domain::name::FileName;
 use domain::upload::{Intent, OnConflict, Upload, UploadState};
 use domain::{Error, FileId, FolderId, Kind, Result, WorkspaceId};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::Store;
 use crate::failure::forget_failures;
@@ -43,6 +44,31 @@ pub(crate) struct Committing<'a> {
     origin: Origin,
     /// What belongs to the end of the session.
     beside: &'a [Write],
+    /// What the file had where it comes from.
+    restored: Option<&'a Restored>,
+}
+
+/// What a file had where it comes from, and a client cannot say of what it sends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Restored {
+    /// The date a person gave to the document.
+    pub(crate) given_date: Option<Date>,
+    /// From when on it is gone.
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) favorite: bool,
+    pub(crate) archived: bool,
+    /// The file that this is a version of, when it is to be one of this and of no other.
+    pub(crate) onto: Option<FileId>,
+}
+
+impl Restored {
+    /// Gives a file what it had.
+    fn apply(&self, file: &mut File) {
+        file.given_date = self.given_date;
+        file.expires_at = self.expires_at.or(file.expires_at);
+        file.favorite |= self.favorite;
+        file.archived |= self.archived;
+    }
 }
 
 impl<'a> Committing<'a> {
@@ -53,7 +79,13 @@ impl<'a> Committing<'a> {
             content,
             origin,
             beside: &[],
+            restored: None,
         }
+    }
+
+    /// With what the file had where it comes from.
+    pub(crate) const fn restoring(self, restored: Option<&'a Restored>) -> Self {
+        Self { restored, ..self }
     }
 
     /// With writes that belong to the end of the session.
@@ -135,7 +167,9 @@ impl Store {
             content,
             origin,
             beside,
+            restored,
         } = committing;
+        let onto = restored.and_then(|restored| restored.onto);
         let mut found = Some(sharing);
         let mut lost = 0;
         for _ in 0..TRIES {
@@ -153,15 +187,23 @@ impl Store {
                 blob: sharing.blob().unwrap_or(upload.blob),
                 ..content.clone()
             };
-            let plan = match self.target(workspace, folder, upload, lost).await {
+            let plan = match self.target(workspace, folder, upload, lost, onto).await {
                 Ok(Target::New(name)) => {
                     let new = new_file(upload, content, origin, folder, name, now);
-                    let file = File::new(FileId::new(self.ids.sortable(now)), now, new);
+                    let mut file = File::new(FileId::new(self.ids.sortable(now)), now, new);
+                    if let Some(restored) = restored {
+                        restored.apply(&mut file);
+                    }
                     let writes = make_file(workspace, &file)?;
                     Plan { file, writes }
                 }
                 Ok(Target::Existing(file)) => {
-                    plan_version(workspace, &self.shard, upload, &content, *file, now)?
+                    let plan = Planning {
+                        upload,
+                        content: &content,
+                        restored,
+                    };
+                    plan_version(workspace, &self.shard, plan, *file, now)?
                 }
                 Err(refusal) => {
                     let file = self.refused(workspace, upload, refusal).await?;
@@ -235,9 +277,14 @@ impl Store {
         folder: FolderId,
         upload: &Upload,
         lost: u32,
+        onto: Option<FileId>,
     ) -> Result<Target> {
         let intent = &upload.intent;
-        let Some(taken) = self.name(workspace, folder, &intent.name).await? else {
+        let taken = self.name(workspace, folder, &intent.name).await?;
+        if onto.is_some() && taken.as_ref().and_then(|taken| taken.file) != onto {
+            return Err(not_as_expected());
+        }
+        let Some(taken) = taken else {
             if intent.expected.is_some() {
                 return Err(not_as_expected());
             }
@@ -371,15 +418,27 @@ const fn not_as_expected() -> Error {
     Error::PreconditionFailed { kind: Kind::File }
 }
 
+/// What becomes a version.
+struct Planning<'a> {
+    upload: &'a Upload,
+    content: &'a Content,
+    restored: Option<&'a Restored>,
+}
+
 /// Plans a new version of a file. Its expiry, type and tags stay unless new ones are given.
 fn plan_version(
     workspace: &WorkspaceId,
     shard: &Shard,
-    upload: &Upload,
-    content: &Content,
+    planning: Planning<'_>,
     mut file: File,
     now: Timestamp,
 ) -> Result<Plan> {
+    let Planning {
+        upload,
+        content,
+        restored,
+    } = planning;
+    let expired_at = file.expires_at;
     let intent = &upload.intent;
     let replaced = begin_version(&mut file, content);
     if intent.document_type.is_some() {
@@ -388,15 +447,16 @@ fn plan_version(
     if !intent.tags.as_slice().is_empty() {
         file.tags = intent.tags.clone();
     }
-    let given = expiry(intent, now);
-    if given.is_some() {
-        file.expires_at = given;
+    file.expires_at = expiry(intent, now).or(file.expires_at);
+    if let Some(restored) = restored {
+        restored.apply(&mut file);
     }
+    let is_given = file.expires_at != expired_at;
     let mut writes = write_version(workspace, &mut file, replaced, &intent.owner, now)?;
     // A new version of a file is no new file.
     writes.push(quota::give_back(workspace, shard, 0, 1));
     // One in the trash has no name.
-    if given.is_some() && file.state == State::Active {
+    if is_given && file.state == State::Active {
         writes.push(renew_name(workspace, &file)?);
     }
     Ok(Plan { file, writes })

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use crate::Store;
 use crate::blob::ObjectKey;
-use crate::commit::{Committed, Committing, Written, missed};
+use crate::commit::{Committed, Committing, Restored, Written, missed};
 use crate::table::busy;
 use crate::upload::{Beginning, Begun};
 
@@ -47,9 +47,25 @@ impl Store {
         bytes: Bytes,
         origin: Origin,
     ) -> Result<Stored> {
+        self.store_restored(workspace, beginning, bytes, (origin, None))
+            .await
+    }
+
+    /// Makes bytes a version of a file, which gets what it had where it comes from.
+    ///
+    /// # Errors
+    /// Those of [`Store::store_bytes`]; `PreconditionFailed` when it is to be a version of a file that
+    /// no longer has its name.
+    pub(crate) async fn store_restored(
+        &self,
+        workspace: &WorkspaceId,
+        beginning: Beginning,
+        bytes: Bytes,
+        from: (Origin, Option<&Restored>),
+    ) -> Result<Stored> {
         let is_repeatable = beginning.repeatable.is_some();
         for _ in 0..TRIES {
-            let stored = self.store_once(workspace, beginning.clone(), bytes.clone(), origin);
+            let stored = self.store_once(workspace, beginning.clone(), bytes.clone(), from);
             match stored.await {
                 // The same request, made at the same time, was refused and aborted their session.
                 Err(Error::Gone {
@@ -66,7 +82,7 @@ impl Store {
         workspace: &WorkspaceId,
         beginning: Beginning,
         bytes: Bytes,
-        origin: Origin,
+        from: (Origin, Option<&Restored>),
     ) -> Result<Stored> {
         let is_repeatable = beginning.repeatable.is_some();
         let sha256 = beginning.sha256;
@@ -82,9 +98,7 @@ impl Store {
                 UploadState::Open => return Err(other_bytes()),
             },
         };
-        let result = self
-            .write_and_commit(workspace, &upload, bytes, origin)
-            .await;
+        let result = self.write_and_commit(workspace, &upload, bytes, from).await;
         if let Err(error) = &result {
             // The sweep ends what nobody goes on with.
             let goes_on = is_repeatable && error.retry() == Retry::Later;
@@ -100,7 +114,7 @@ impl Store {
         workspace: &WorkspaceId,
         upload: &Upload,
         bytes: Bytes,
-        origin: Origin,
+        (origin, restored): (Origin, Option<&Restored>),
     ) -> Result<File> {
         let content_type = upload.content_type.clone().unwrap_or_default();
         let content = Content {
@@ -110,7 +124,7 @@ impl Store {
             sha256: upload.sha256,
             promised_sha256: None,
         };
-        let committing = Committing::new(upload, &content, origin);
+        let committing = Committing::new(upload, &content, origin).restoring(restored);
         // Bytes that the workspace has already are not written again, unless they go meanwhile.
         let sharing = self.sharing(workspace, upload.blob, &content).await?;
         let sharing = if sharing.blob().is_none() {

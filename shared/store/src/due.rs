@@ -52,7 +52,7 @@ impl Store {
         let rows = page.rows.into_iter().filter_map(|listed| {
             let read = owner_and_id(&listed.pk);
             if read.is_none() {
-                warn!("a row is due that is no file, upload, blob, work or quota");
+                warn!("a row is due that is no file, upload, blob, work, export or quota");
             }
             read.map(|(workspace, id)| DueId { workspace, id })
         });

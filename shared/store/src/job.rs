@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use crate::Store;
+use crate::finish::Accept;
 use crate::keys::{self, Key};
 use crate::table::{Expression, Query, Rejected, Write, to_row};
 use crate::work::{self, WorkItem, new_work};
@@ -38,7 +39,7 @@ pub(crate) struct JobItem {
     place: Option<String>,
     /// How many steps are noted.
     steps: u64,
-    created_at: Timestamp,
+    pub(crate) created_at: Timestamp,
     updated_at: Timestamp,
     finished_at: Option<Timestamp>,
     list_pk: String,
@@ -239,15 +240,23 @@ impl Store {
     ///
     /// # Errors
     /// That of a step, which may be made again.
-    pub async fn run_job(&self, item: &WorkItem, id: JobId, steps: usize) -> Result<()> {
+    pub async fn run_job(
+        &self,
+        item: &WorkItem,
+        id: JobId,
+        steps: usize,
+        accept: Accept,
+    ) -> Result<()> {
         let workspace = &item.work.workspace;
         for taken in 1..=steps {
             let kept = self.job_item(workspace, id).await?;
             let Some(mut kept) = kept.filter(|kept| kept.job_state == State::Running) else {
                 return self.finish(item).await;
             };
-            let step = match self.step(workspace, &kept).await {
-                Ok(step) => step,
+            let step = match self.step(workspace, &mut kept, accept).await {
+                Ok(Some(step)) => step,
+                // Another worker has begun a step since, and goes on.
+                Ok(None) => return Ok(()),
                 Err(error) if taken > 1 && error.retry() == Retry::Later => {
                     return self.rest(item, &error).await;
                 }
@@ -290,15 +299,26 @@ impl Store {
         Ok(())
     }
 
-    /// Makes the next step of a job.
-    async fn step(&self, workspace: &WorkspaceId, kept: &JobItem) -> Result<Step> {
-        match kept.task {
+    /// Makes the next step of a job; none when another worker has begun it.
+    async fn step(
+        &self,
+        workspace: &WorkspaceId,
+        kept: &mut JobItem,
+        accept: Accept,
+    ) -> Result<Option<Step>> {
+        let task = kept.task.clone();
+        let step = match &task {
             Task::TrashFolder { folder } | Task::RestoreFolder { folder } => {
-                self.place_subtree(workspace, folder, kept).await
+                self.place_subtree(workspace, *folder, kept).await?
             }
-            Task::DeleteFolder { folder } => self.erase_subtree(workspace, folder, kept).await,
-            Task::Check { dry_run } => self.check_step(workspace, kept.id, dry_run, kept).await,
-        }
+            Task::DeleteFolder { folder } => self.erase_subtree(workspace, *folder, kept).await?,
+            Task::Check { dry_run } => self.check_step(workspace, kept.id, *dry_run, kept).await?,
+            Task::ExportFiles { what, versions } => {
+                return self.export_step(workspace, what, *versions, kept).await;
+            }
+            Task::ImportArchive { .. } => self.import_step(workspace, kept, accept).await?,
+        };
+        Ok(Some(step))
     }
 
     /// Has a job go on later whose last step failed and those before did not: the next try of that
@@ -311,6 +331,46 @@ impl Store {
             self.send_after(&again, REST).await;
         }
         Ok(())
+    }
+
+    /// Notes that a worker begins a step from this place, for steps that write what no other may
+    /// write. False when another worker has begun one, or has noted it, or the job was ended.
+    pub(crate) async fn claim_step(
+        &self,
+        workspace: &WorkspaceId,
+        kept: &mut JobItem,
+        place: &impl Serialize,
+    ) -> Result<bool> {
+        kept.place = Some(written(place)?);
+        kept.steps += 1;
+        kept.updated_at = self.clock.now();
+        self.note_step(vec![kept.clone().write(workspace)?]).await
+    }
+
+    /// Says whether a job is no longer where it was when it was read.
+    pub(crate) async fn has_gone_on(
+        &self,
+        workspace: &WorkspaceId,
+        kept: &JobItem,
+    ) -> Result<bool> {
+        let now = self.job_item(workspace, kept.id).await?;
+        Ok(now.is_none_or(|now| now.steps != kept.steps || now.job_state != State::Running))
+    }
+
+    /// The write by which someone ends a job; none when it is at its end.
+    pub(crate) async fn cancel_job(
+        &self,
+        workspace: &WorkspaceId,
+        id: JobId,
+    ) -> Result<Option<Write>> {
+        let kept = self.job_item(workspace, id).await?;
+        let Some(mut kept) = kept.filter(|kept| kept.job_state == State::Running) else {
+            return Ok(None);
+        };
+        let now = self.clock.now();
+        kept.steps += 1;
+        kept.updated_at = now;
+        kept.ended(State::Cancelled, now).write(workspace).map(Some)
     }
 
     /// Notes a step. False when another worker has noted it, or the job was ended.

@@ -14,6 +14,7 @@
 //! | trashed folder | `W#{workspace}#T` | `{folder}` | the folders in the trash |
 //! | job | `W#{workspace}#J#{job}` | `A` | by id |
 //! | finding | `W#{workspace}#J#{job}` | `F#{kind}#{hash}` | what a check has found |
+//! | export | `W#{workspace}#E#{job}` | `A` | the archive that a job makes |
 //! | upload | `W#{workspace}#U#{upload}` | `A` | by id |
 //! | state of a tus upload | `W#{workspace}#U#{upload}` | `T` | with the upload, in one query |
 //! | blob | `W#{workspace}#B#{blob}` | `A` | what an object in S3 belongs to |
@@ -171,6 +172,11 @@ impl Key {
             job_partition(workspace, job),
             format!("{FINDING_PREFIX}{kind}#{what}"),
         )
+    }
+
+    /// The archive that a job makes.
+    pub fn export(workspace: &WorkspaceId, job: JobId) -> Self {
+        Self::new(format!("W#{workspace}#E#{job}"), SELF)
     }
 
     /// An upload.
@@ -555,6 +561,8 @@ pub enum Due {
     Work,
     /// Workspaces whose usage is to be counted.
     Usage,
+    /// Archives of exported files whose time is up.
+    Export,
 }
 
 impl Due {
@@ -566,6 +574,7 @@ impl Due {
             Self::Blob => "blob",
             Self::Work => "work",
             Self::Usage => "usage",
+            Self::Export => "export",
         };
         format!("{kind}#{shard}")
     }
@@ -591,12 +600,12 @@ pub fn due_until(now: Timestamp) -> String {
     format!("{}#~", sortable(now))
 }
 
-/// Reads the partition key of a row that can be due: a file, an upload, a blob, work, or a quota,
-/// which has no id but the workspace. None for any other.
+/// Reads the partition key of a row that can be due: a file, an upload, a blob, work, an export, or a
+/// quota, which has no id but the workspace. None for any other.
 pub fn owner_and_id(pk: &str) -> Option<(WorkspaceId, uuid::Uuid)> {
     let mut parts = pk.strip_prefix("W#")?.split('#');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(workspace), Some("F" | "U" | "B" | "O"), Some(id), None) => {
+        (Some(workspace), Some("F" | "U" | "B" | "O" | "E"), Some(id), None) => {
             Some((workspace.parse().ok()?, id.parse().ok()?))
         }
         (Some(workspace), Some("Q"), None, None) => {

@@ -63,7 +63,7 @@ async fn work_on(sheaf: &Sheaf, workspace: &str, id: &str) {
     let item = store.work(&workspace, work.id).await.expect("a row");
     if let Some(item) = item {
         store
-            .run_job(&item, job, 100)
+            .run_job(&item, job, 100, media::accept)
             .await
             .expect("steps of a job");
     }

@@ -595,7 +595,7 @@ async fn the_job_that_removes_a_folder_stops_anywhere() {
         async |store, workspace, job| {
             let work = work_of(workspace, Task::RunJob { job: *job });
             match store.work(workspace, work.id).await? {
-                Some(item) => store.run_job(&item, *job, 10).await,
+                Some(item) => store.run_job(&item, *job, 10, media::accept).await,
                 None => Ok(()),
             }
         },

@@ -143,7 +143,7 @@ async fn job_that_is_cut_off_between_steps_goes_on() {
     // A step, then two workers at the next one at once, and then the process ends.
     for workers in [1, 2] {
         let item = store.work(&workspace(), work.id).await.unwrap().unwrap();
-        let runs = (0..workers).map(|_| store.run_job(&item, id, 1));
+        let runs = (0..workers).map(|_| store.run_job(&item, id, 1, media::accept));
         for run in join_all(runs).await {
             assert!(
                 matches!(run, Ok(()) | Err(domain::Error::Busy { .. })),
@@ -206,7 +206,9 @@ async fn job_whose_later_step_fails_begins_that_one_with_all_its_tries() {
     let mut before = 0;
     for (calls, comes_further) in [(0, false), (75, true), (0, false)] {
         let item = store.work(&workspace(), work.id).await.unwrap().unwrap();
-        let ran = failing_after(store, calls).run_job(&item, id, 9).await;
+        let ran = failing_after(store, calls)
+            .run_job(&item, id, 9, media::accept)
+            .await;
         let again = store.work(&workspace(), work.id).await.unwrap().unwrap();
         let done = job_of(&client, &deleted).await["progress"]["done"].as_u64();
         let done = done.unwrap();
@@ -216,7 +218,7 @@ async fn job_whose_later_step_fails_begins_that_one_with_all_its_tries() {
         before = done;
     }
     let item = store.work(&workspace(), work.id).await.unwrap().unwrap();
-    store.run_job(&item, id, 9).await.unwrap();
+    store.run_job(&item, id, 9, media::accept).await.unwrap();
     assert_eq!(job_of(&client, &deleted).await["state"], "done");
     // The files that were being removed when S3 failed are finished by the sweep.
     sheaf.sweep().await;

@@ -69,6 +69,9 @@ const ROUTES: &[Route] = &[
     ("GET", "/v1/dossiers", Viewer, Sends::Nothing),
     ("GET", "/v1/dossiers/{dossier}", Viewer, Sends::Nothing),
     ("GET", "/v1/dossiers/{dossier}/documents", Viewer, Sends::Nothing),
+    ("GET", "/v1/exports/{export}", Viewer, Sends::Nothing),
+    ("GET", "/v1/exports/{export}/content", Viewer, Sends::Nothing),
+    ("DELETE", "/v1/exports/{export}", Viewer, Sends::Nothing),
     ("GET", "/v1/failures", Viewer, Sends::Nothing),
     ("GET", "/v1/files", Viewer, Sends::Nothing),
     ("GET", "/v1/files/{file}", Viewer, Sends::Nothing),
@@ -87,9 +90,11 @@ const ROUTES: &[Route] = &[
     ("GET", "/v1/templates", Viewer, Sends::Nothing),
     ("GET", "/v1/templates/report", Viewer, Sends::Nothing),
     ("POST", "/v1/templates/report/preview", Viewer, Json(r#"{"format": "md", "parameters": {"title": "R", "sections": []}}"#)),
+    ("POST", "/v1/exports", Viewer, Json(r#"{"files": ["{file}"]}"#)),
     ("GET", "/v1/uploads/{upload}", Viewer, Sends::Nothing),
     ("GET", "/v1/usage", Viewer, Sends::Nothing),
 
+    ("POST", "/v1/bulk", Editor, Json(r#"{"operations": [{"op": "change", "id": "{file}", "favorite": true}]}"#)),
     ("POST", "/v1/dossiers", Editor, Json(r#"{"type": "bill", "tags": ["other"]}"#)),
     ("POST", "/v1/dossiers/{dossier}/regenerate", Editor, Sends::Nothing),
     ("POST", "/v1/failures/{failure}/redrive", Editor, Sends::Nothing),
@@ -108,6 +113,7 @@ const ROUTES: &[Route] = &[
     ("DELETE", "/v1/folders/{folder}", Editor, Sends::Nothing),
     ("POST", "/v1/generations", Editor, Json(r#"{"template": "report", "format": "md", "parameters": {"title": "R", "sections": []}}"#)),
     ("HEAD", "/v1/tus/{tus}", Editor, Tus),
+    ("POST", "/v1/imports", Editor, Json(r#"{"file_id": "{file}"}"#)),
     ("POST", "/v1/tus", Editor, Tus),
     ("POST", "/v1/tus/{tus}", Editor, Tus),
     ("PATCH", "/v1/tus/{tus}", Editor, Tus),
@@ -120,6 +126,8 @@ const ROUTES: &[Route] = &[
     ("GET", "/v1/api-keys", Admin, Sends::Nothing),
     ("POST", "/v1/api-keys", Admin, Json(r#"{"name": "robot", "role": "viewer"}"#)),
     ("DELETE", "/v1/api-keys/{key}", Admin, Sends::Nothing),
+    ("POST", "/v1/checks", Admin, Json(r#"{"dry_run": true}"#)),
+    ("GET", "/v1/checks/{check}/findings", Admin, Sends::Nothing),
     ("GET", "/v1/members", Admin, Sends::Nothing),
     ("POST", "/v1/members", Admin, Json(r#"{"issuer": "elsewhere", "subject": "another", "role": "viewer"}"#)),
     ("PATCH", "/v1/members/{member}", Admin, Json(r#"{"role": "editor"}"#)),
@@ -132,6 +140,9 @@ const ROUTES: &[Route] = &[
 const ELSEWHERE: &[(&str, &str, Sends)] = &[
     ("GET", "/v1/folders?parent_id={their folder}", Sends::Nothing),
     ("POST", "/v1/folders", Json(r#"{"name": "new", "parent_id": "{their folder}"}"#)),
+    ("POST", "/v1/exports", Json(r#"{"folder_id": "{their folder}"}"#)),
+    ("POST", "/v1/exports", Json(r#"{"files": ["{their file}"]}"#)),
+    ("POST", "/v1/imports", Json(r#"{"file_id": "{their file}"}"#)),
     ("PATCH", "/v1/files/{file}", Json(r#"{"folder_id": "{their folder}"}"#)),
     ("POST", "/v1/files/{file}/copy", Json(r#"{"name": "new", "folder_id": "{their folder}"}"#)),
     ("PATCH", "/v1/folders/{folder}", Json(r#"{"folder_id": "{their folder}"}"#)),
@@ -186,9 +197,18 @@ async fn fill(sheaf: &Sheaf, workspace: &str) -> Ids {
     let member = json!({"issuer": "elsewhere", "subject": workspace, "role": "viewer"});
     let member = client.post("/v1/members", &member).await.expect(200).json();
     sheaf.rest().await;
+    let export = json!({"files": [id(&file)]});
+    // A viewer ends only exports of their own.
+    let viewer = sheaf.client(workspace, Role::Viewer);
+    let export = viewer.post("/v1/exports", &export).await.expect(202).json();
+    let check = json!({"dry_run": true});
+    let check = client.post("/v1/checks", &check).await.expect(202).json();
+    sheaf.rest().await;
     Ids(vec![
         ("file", id(&file)),
         ("dossier", id(&dossier.json())),
+        ("export", id(&export)),
+        ("check", id(&check)),
         ("failure", id(&failures["items"][0])),
         ("folder", id(&folder)),
         ("job", id(&trashed.expect(202).json()["job"])),

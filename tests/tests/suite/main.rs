@@ -1,6 +1,7 @@
 //! The main job from end to end, through the public API alone.
 
 mod access;
+mod archives;
 mod documents;
 mod input;
 mod names;

@@ -12,7 +12,8 @@ use uuid::Uuid;
 pub struct JobView {
     /// Its id.
     id: Uuid,
-    /// What it does: `trash_folder`, `restore_folder`, `delete_folder` or `check`.
+    /// What it does: `trash_folder`, `restore_folder`, `delete_folder`, `check`, `export_files` or
+    /// `import_archive`.
     #[schema(example = "delete_folder")]
     kind: &'static str,
     /// running, done, failed or cancelled. One that failed came to its end all the same, unless it
@@ -38,8 +39,8 @@ pub struct JobView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = JobProgress)]
 pub struct ProgressView {
-    /// How many things are done: files, for a job about a folder; rows and objects that were read, for a
-    /// check.
+    /// How many things are done: files, for a job about a folder or an export; entries of the
+    /// archive, for an import; rows and objects that were read, for a check.
     done: u64,
     /// How many there are; null when that is not known before the end.
     total: Option<u64>,

@@ -214,7 +214,7 @@ impl Blobs {
         self.delete_at(&key.path()).await
     }
 
-    pub(super) async fn delete_at(&self, path: &str) -> Result<()> {
+    pub(crate) async fn delete_at(&self, path: &str) -> Result<()> {
         self.client
             .delete_object()
             .bucket(&self.bucket)
