@@ -27,6 +27,8 @@ use crate::walk::{Position, Step, Walk};
 
 /// Pages of names or of the index that one request reads at most.
 const MOST_READS: usize = 20;
+/// Names read at once where some of the files are passed over.
+const FILTERED_AT_ONCE: usize = 100;
 /// Files read at once from the index.
 const INDEX_PAGE: usize = 100;
 /// Names of a folder up to which its files are put in order of time in memory. In a folder with
@@ -267,7 +269,13 @@ impl Listing<'_> {
         from: Option<Position>,
     ) -> domain::Result<Option<Position>> {
         let (store, workspace) = (self.store, self.workspace);
-        let mut walk = Walk::new(store, workspace, root, recursive, from, MOST_READS);
+        // One more than the page, so that a full one knows whether it is the last.
+        let wanted = if self.filter.is_open() {
+            self.limit + 1
+        } else {
+            FILTERED_AT_ONCE
+        };
+        let mut walk = Walk::new(store, workspace, root, recursive, from, MOST_READS, wanted);
         loop {
             if self.found.len() == self.limit {
                 return Ok(walk.position());

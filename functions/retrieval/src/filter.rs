@@ -37,6 +37,15 @@ impl Filter {
         })
     }
 
+    /// Says whether all active files are asked for.
+    pub(crate) fn is_open(&self) -> bool {
+        self.document_type.is_none()
+            && self.tags.is_empty()
+            && self.status.is_none()
+            && self.since.is_none()
+            && self.state != Some(State::Trashed)
+    }
+
     /// Says whether a file, whose folder is in `place`, is among those asked for.
     pub(crate) fn admits(&self, file: &File, place: &Place) -> bool {
         place.reach(file).is_ok()

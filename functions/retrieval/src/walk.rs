@@ -13,9 +13,8 @@ use store::Store;
 
 use crate::paths::Paths;
 
-/// Names read at once: one more than the longest page, so that a full one knows whether it is the
-/// last.
-const PAGE: i32 = 101;
+/// Names read at once at least: of a folder with folders in it, not every name is a file's.
+const FEWEST_NAMES: usize = 25;
 
 /// Where a walk goes on: in this folder, after this name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +46,8 @@ pub(crate) struct Walk<'a> {
     open: Vec<Open>,
     /// How many pages may still be read.
     reads_left: usize,
+    /// Names read at once.
+    names: i32,
 }
 
 /// A folder that is being read.
@@ -81,7 +82,8 @@ impl Open {
 }
 
 impl<'a> Walk<'a> {
-    /// Begins in `root`, or goes on from where another request stopped.
+    /// Begins in `root`, or goes on from where another request stopped. Makes `reads` reads at most, of
+    /// as many names as `files` are expected to be wanted.
     pub(crate) fn new(
         store: &'a Store,
         workspace: &'a WorkspaceId,
@@ -89,6 +91,7 @@ impl<'a> Walk<'a> {
         recursive: bool,
         from: Option<Position>,
         reads: usize,
+        files: usize,
     ) -> Self {
         let position = from.unwrap_or(Position {
             folder: root,
@@ -101,6 +104,7 @@ impl<'a> Walk<'a> {
             recursive,
             open: vec![Open::new(position)],
             reads_left: reads,
+            names: i32::try_from(files.max(FEWEST_NAMES)).unwrap_or(i32::MAX),
         }
     }
 
@@ -157,7 +161,7 @@ impl<'a> Walk<'a> {
         let Position { folder, after } = &open.position;
         let page = self
             .store
-            .names_in(self.workspace, *folder, after.as_ref(), PAGE)
+            .names_in(self.workspace, *folder, after.as_ref(), self.names)
             .await?;
         let ids: Vec<FileId> = page.rows.iter().filter_map(|row| row.file).collect();
         let mut files: HashMap<FileId, File> = self

@@ -7,7 +7,7 @@ use utoipa::openapi::{OpenApi, RefOr, Response};
 /// What an answer names: the schema of its body, where in it the id is, and the routes it is for.
 type Named = (&'static str, &'static str, &'static str);
 
-const NAMED: [Named; 22] = [
+const NAMED: [Named; 23] = [
     ("Dossier", "/id", "/v1/dossiers/{id}"),
     ("Export", "/id", "/v1/exports/{id}"),
     ("File", "/id", "/v1/files/{id}"),
@@ -16,6 +16,7 @@ const NAMED: [Named; 22] = [
     ("FolderChanged", "/job/id", "/v1/jobs/{id}"),
     ("Generation", "/file_id", "/v1/files/{id}"),
     ("Import", "/job/id", "/v1/jobs/{id}"),
+    ("Job", "/id", "/v1/checks/{id}"),
     ("Job", "/id", "/v1/jobs/{id}"),
     ("Member", "/id", "/v1/members/{id}"),
     ("NewApiKey", "/id", "/v1/api-keys/{id}"),
