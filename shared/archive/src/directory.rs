@@ -66,8 +66,8 @@ pub fn find(tail: &[u8], archive_bytes: u64) -> Result<Directory, Refused> {
         }
         None => (end.directory, end_at),
     };
-    let ends_at = directory.offset.checked_add(directory.size_bytes);
-    if ends_at != Some(behind) {
+    let directory_end = directory.offset.checked_add(directory.size_bytes);
+    if directory_end != Some(behind) {
         return Err(Refused::broken(
             "the directory is not where the archive says: it is cut off, damaged, or has \
              something in front of it, as a program that unpacks itself has",

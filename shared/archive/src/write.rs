@@ -217,6 +217,6 @@ fn dos_time(at: Timestamp) -> u32 {
         return (1 << 5 | 1) << 16;
     };
     let date = year << 9 | whole(at.month()) << 5 | whole(at.day());
-    let time = whole(at.hour()) << 11 | whole(at.minute()) << 5 | whole(at.second()) / 2;
+    let time = whole(at.hour()) << 11 | whole(at.minute()) << 5 | (whole(at.second()) / 2);
     date << 16 | time
 }

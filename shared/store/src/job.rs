@@ -259,14 +259,14 @@ impl Store {
                 }
                 Task::ExportFiles { what, versions } => {
                     let step = self.export_step(workspace, what, *versions, &mut kept);
-                    let Some(step) = step.await? else {
+                    let Some(step) = Box::pin(step).await? else {
                         // Another worker has begun a step since, and goes on.
                         return Ok(());
                     };
                     step
                 }
                 Task::ImportArchive { .. } => {
-                    self.import_step(workspace, &mut kept, accept).await?
+                    Box::pin(self.import_step(workspace, &mut kept, accept)).await?
                 }
             };
             let now = self.clock.now();

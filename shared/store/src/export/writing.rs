@@ -177,8 +177,8 @@ impl<'a> Writing<'a> {
         let blobs = &self.store.blobs;
         let copying = blobs.copy_part(&key, &self.multipart_id, number, from, &bytes);
         let hashing = blobs.hash_range(from, bytes.clone(), hashes);
-        let (copied, hashed) = tokio::join!(copying, hashing);
-        hashed?;
+        let (copied, read) = tokio::join!(copying, hashing);
+        read?;
         copied?;
         self.read_bytes += bytes.end - bytes.start;
         self.place.parts.push(number.into());
@@ -371,6 +371,7 @@ pub(crate) fn about(path: &str, detail: &str) -> String {
 }
 
 /// What cannot be where paths are made of names.
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 pub(super) fn refused(refused: Refused) -> Error {
     Error::corrupt(format!("an entry cannot be written: {refused}"))
 }

@@ -76,8 +76,8 @@ impl Importing<'_> {
             let source = &self.source.key;
             let copying = blobs.copy_part(&key, &multipart_id, number, source, &bytes);
             let hashing = blobs.hash_range(source, bytes.clone(), &mut hashes);
-            let (copied, hashed) = tokio::join!(copying, hashing);
-            hashed?;
+            let (copied, read) = tokio::join!(copying, hashing);
+            read?;
             unless_another(copied)?;
             large.done_parts = number;
             self.unpacked_bytes += size_bytes;
