@@ -154,6 +154,7 @@ fn to_length(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn refused(refused: Refused) -> Error {
     wrong(&refused.detail)
 }

@@ -135,7 +135,7 @@ async fn begin(
     let (job, export) = store.begin_export(&workspace, new).await?;
     let location = HeaderValue::from_str(&format!("/v1/exports/{}", job.id))
         .map_err(|error| Error::corrupt(format!("an id is no header: {error}")))?;
-    let view = ExportView::new(export, job);
+    let view = ExportView::new(&export, job);
     let headers = [(header::LOCATION, location)];
     Ok((StatusCode::ACCEPTED, headers, axum::Json(view)).into_response())
 }

@@ -35,7 +35,7 @@ pub async fn show(
     let id: JobId = id.parse()?;
     let workspace = &principal.workspace;
     let (job, export) = state.store.export_with_job(workspace, id).await?;
-    Ok(axum::Json(ExportView::new(export, job)))
+    Ok(axum::Json(ExportView::new(&export, job)))
 }
 
 /// Redirects to a signed URL of an export's archive.

@@ -419,6 +419,7 @@ const fn not_as_expected() -> Error {
 }
 
 /// What becomes a version.
+#[derive(Clone, Copy)]
 struct Planning<'a> {
     upload: &'a Upload,
     content: &'a Content,

@@ -314,9 +314,12 @@ impl Store {
             Task::DeleteFolder { folder } => self.erase_subtree(workspace, *folder, kept).await?,
             Task::Check { dry_run } => self.check_step(workspace, kept.id, *dry_run, kept).await?,
             Task::ExportFiles { what, versions } => {
-                return self.export_step(workspace, what, *versions, kept).await;
+                // Boxed: with them the future of a step is too large.
+                return Box::pin(self.export_step(workspace, what, *versions, kept)).await;
             }
-            Task::ImportArchive { .. } => self.import_step(workspace, kept, accept).await?,
+            Task::ImportArchive { .. } => {
+                Box::pin(self.import_step(workspace, kept, accept)).await?
+            }
         };
         Ok(Some(step))
     }

@@ -107,9 +107,8 @@ async fn what_was_exported_comes_back_in_another_workspace_as_it_was() {
 async fn ordinary_archives_are_imported_stored_or_deflated() {
     let sheaf = start().await;
     let client = sheaf.admin();
-    let text: String = (0..2_500_000)
-        .map(|line| format!("line {line}\n"))
-        .collect();
+    let lines: Vec<String> = (0..2_500_000).map(|line| format!("line {line}")).collect();
+    let text = lines.join("\n");
     let noise = noise(9, 18 * 1024 * 1024);
     for (method, folder) in [
         (CompressionMethod::Stored, "/s"),

@@ -33,7 +33,7 @@ pub struct ExportView {
 
 impl ExportView {
     /// Shows an export and its job.
-    pub fn new(export: Export, job: Job) -> Self {
+    pub fn new(export: &Export, job: Job) -> Self {
         Self {
             id: export.job.uuid(),
             name: export.name.to_string(),

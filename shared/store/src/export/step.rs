@@ -75,7 +75,8 @@ impl Store {
         kept: &mut JobItem,
     ) -> Result<Option<Step>> {
         let step = self.try_export_step(workspace, what, versions, kept);
-        match step.await {
+        // Boxed: the futures of a whole SDK call within each other make one too large for a stack.
+        match Box::pin(step).await {
             Ok(step) => Ok(step),
             // What it stood on may have been removed by whoever went on.
             Err(_) if self.has_gone_on(workspace, kept).await? => Ok(None),
@@ -134,7 +135,7 @@ impl Store {
             if exporting.writing.is_full() {
                 break;
             }
-            match exporting.go_on().await? {
+            match Box::pin(exporting.go_on()).await? {
                 After::More => {}
                 After::Note => break,
                 After::Done => return Ok(Some(finished())),
@@ -308,7 +309,7 @@ impl Exporting<'_> {
 
     async fn go_on(&mut self) -> Result<After> {
         if let Some(large) = self.writing.place.large.take() {
-            return self.write_large(*large).await;
+            return Box::pin(self.write_large(*large)).await;
         }
         if let Some(way) = self.writing.place.file.take() {
             self.writing.things += 1;

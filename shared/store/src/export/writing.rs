@@ -371,6 +371,7 @@ pub(crate) fn about(path: &str, detail: &str) -> String {
 }
 
 /// What cannot be where paths are made of names.
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 pub(super) fn refused(refused: Refused) -> Error {
     Error::corrupt(format!("an entry cannot be written: {refused}"))
 }
