@@ -32,7 +32,7 @@ async fn main() {
     // One that is free: it is taken again at once.
     settings.s3_port = listen(loopback(0))
         .await
-        .and_then(|free| Ok(free.local_addr().expect("an address").port()))
+        .map(|free| free.local_addr().expect("an address").port())
         .expect("a port");
     settings.quota = Quota {
         bytes: 1 << 50,

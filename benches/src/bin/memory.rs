@@ -262,14 +262,14 @@ impl Api {
         let mut at = 0;
         loop {
             let length = piece.min(bytes - at);
-            let patch = self
+            let request = self
                 .request(Method::PATCH, &path)
                 .header("tus-resumable", "1.0.0")
                 .header("upload-offset", at)
                 .header("content-type", "application/offset+octet-stream")
                 .header("content-length", length)
                 .body(body(at, length));
-            let answer = sent(patch, 204).await;
+            let answer = sent(request, 204).await;
             at += length;
             if at == bytes {
                 let file = answer.headers()["sheaf-file-id"].to_str();
@@ -319,14 +319,11 @@ fn body(at: u64, bytes: u64) -> Body {
 
 async fn sent(request: reqwest::RequestBuilder, status: u16) -> Response {
     let answer = request.send().await.expect("an answer");
-    if answer.status() != status {
-        panic!(
-            "{}: {}",
-            answer.status(),
-            answer.text().await.unwrap_or_default()
-        );
+    if answer.status() == status {
+        return answer;
     }
-    answer
+    let told = answer.status();
+    panic!("{told}: {}", answer.text().await.unwrap_or_default());
 }
 
 async fn json_of(answer: Response) -> Value {

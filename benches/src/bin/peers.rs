@@ -1,4 +1,4 @@
-//! The functions beside a FastAPI application with the same routes and the same writes, on the same emulators: CPU time of
+//! The functions beside a `FastAPI` application with the same routes and the same writes, on the same emulators: CPU time of
 //! a request outside the emulators, and how long requests take, in turns. Any answer that is not as it should be ends the
 //! run; it ends with 1 when something is not as it is wanted.
 //!

@@ -132,7 +132,7 @@ async fn put(s3: &Client, emulators: &Emulators, body: &Bytes) {
 async fn upload(side: &Side, path: &str, name: String, body: &Bytes) {
     let length = body.len().to_string();
     let metadata = format!("filename {}", STANDARD.encode(name));
-    let begin = [
+    let creation = [
         ("tus-resumable", "1.0.0"),
         ("upload-length", length.as_str()),
         ("upload-metadata", metadata.as_str()),
@@ -140,7 +140,7 @@ async fn upload(side: &Side, path: &str, name: String, body: &Bytes) {
     let begun = side.connections.send_with(
         Method::POST,
         path,
-        &begin,
+        &creation,
         Bytes::new(),
         StatusCode::CREATED,
     );
@@ -150,7 +150,7 @@ async fn upload(side: &Side, path: &str, name: String, body: &Bytes) {
         let rest = &location[at + 2..];
         &rest[rest.find('/').unwrap_or_default()..]
     });
-    let send = [
+    let piece = [
         ("tus-resumable", "1.0.0"),
         ("upload-offset", "0"),
         ("content-type", "application/offset+octet-stream"),
@@ -158,7 +158,7 @@ async fn upload(side: &Side, path: &str, name: String, body: &Bytes) {
     let sent = side.connections.send_with(
         Method::PATCH,
         location,
-        &send,
+        &piece,
         unlike(body),
         StatusCode::NO_CONTENT,
     );

@@ -232,8 +232,9 @@ async fn a_walk_over_objects_goes_on_where_the_last_run_stopped() {
         ..Limits::default()
     };
 
-    // The first page is that of the functions' blobs, the second that of the clients', the third
-    // that of what is staged, the fourth that of the texts.
+    // The first page is that of the functions' blobs, the second that of exports, the third that of
+    // the clients' blobs, the fourth that of what is staged, the fifth that of the texts.
+    assert_eq!(sweep::run(&state).await.orphans_removed, 0);
     assert_eq!(sweep::run(&state).await.orphans_removed, 0);
     assert_eq!(sweep::run(&state).await.orphans_removed, 1);
     assert_eq!(sweep::run(&state).await.orphans_removed, 0);

@@ -86,11 +86,11 @@ impl Task {
                 what: Exported::Folder(folder),
                 ..
             } => Some(*folder),
-            Self::ExportFiles {
+            Self::Check { .. }
+            | Self::ExportFiles {
                 what: Exported::Files(_),
                 ..
             } => None,
-            Self::Check { .. } => None,
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::idempotency::{self, Repeatable};
 use crate::organize::OnTaken;
 use crate::reference::refer;
 use crate::table::{Rejected, Write, busy};
+use crate::tree::stay_active;
 use crate::upload::read_version;
 use crate::work;
 
@@ -72,7 +73,7 @@ impl Store {
                 return Err(in_the_trash());
             }
             let target = copy.folder.unwrap_or(source.folder);
-            self.check_takes(workspace, target).await?;
+            let above = self.active_upwards(workspace, target).await?;
             let number = copy.version.unwrap_or(source.version);
             let version = self.version_to_copy(workspace, &source, number).await?;
             let name = self.name_of_copy(workspace, &source, copy, lost).await?;
@@ -81,6 +82,7 @@ impl Store {
             let work = read_version(workspace, file.id, file.version);
             let (mut writes, places) = writes_of_copy(workspace, &source, &version, &file, copy)?;
             writes.push(work::ask(&work, now)?);
+            writes.extend(stay_active(workspace, &above)?);
             let size_bytes = file.content.size_bytes;
             let copied = self.transact_reserving(workspace, size_bytes, 1, &writes);
             match copied.await {

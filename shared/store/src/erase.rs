@@ -57,7 +57,7 @@ impl Store {
                 Some(Found::Gone(item)) => match (item.kind, item.planned_pages) {
                     (RowKind::Erasing, None) => self.plan_erasing(workspace, &item).await?,
                     (RowKind::Erasing, Some(pages)) => {
-                        return self.finish_erasing(workspace, item, pages).await;
+                        return self.finish_erasing(workspace, *item, pages).await;
                     }
                     (RowKind::Tombstone | RowKind::File, _) => {
                         return self.receipt(workspace, item.receipt).await;

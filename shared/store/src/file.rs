@@ -172,7 +172,7 @@ pub struct MembershipItem {
 #[derive(Debug)]
 pub(crate) enum Found {
     File(Box<File>),
-    Gone(GoneItem),
+    Gone(Box<GoneItem>),
 }
 
 #[derive(Deserialize)]

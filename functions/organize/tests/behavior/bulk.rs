@@ -195,7 +195,7 @@ async fn a_request_that_breaks_a_rule_is_refused_whole_and_says_where() {
     let client = sheaf.admin();
     let file = client.put("name=a.txt", "one").await;
     let id = &file["id"];
-    let fine = json!({"op": "trash", "id": id});
+    let trash = json!({"op": "trash", "id": id});
 
     for (operation, pointer) in [
         (
@@ -250,7 +250,7 @@ async fn a_request_that_breaks_a_rule_is_refused_whole_and_says_where() {
             "/operations/1/nmae",
         ),
     ] {
-        let answer = bulk(&client, json!([fine, operation]))
+        let answer = bulk(&client, json!([trash, operation]))
             .await
             .expect(422)
             .json();
@@ -263,7 +263,7 @@ async fn a_request_that_breaks_a_rule_is_refused_whole_and_says_where() {
         .await
         .expect(422);
     bulk(&client, json!([])).await.expect(422);
-    bulk(&client, vec![fine.clone(); 1_001].into())
+    bulk(&client, vec![trash.clone(); 1_001].into())
         .await
         .expect(422);
     client
@@ -277,7 +277,7 @@ async fn a_request_that_breaks_a_rule_is_refused_whole_and_says_where() {
         .expect(413);
     // All that is wrong is told at once.
     let wrong = json!({"op": "change", "id": id, "name": ".."});
-    let answer = bulk(&client, json!([wrong, fine, wrong]))
+    let answer = bulk(&client, json!([wrong, trash, wrong]))
         .await
         .expect(422)
         .json();

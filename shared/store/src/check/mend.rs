@@ -13,7 +13,7 @@ use super::ledger::{Entry, Owner};
 use super::{Amounts, Check};
 use crate::blob::ObjectKey;
 use crate::content::ContentItem;
-use crate::file::{Found, GoneItem, MembershipItem, RowKind, change_file, check_file, unchanged};
+use crate::file::{Found, MembershipItem, RowKind, change_file, check_file, unchanged};
 use crate::folder::{self, ChildFolder};
 use crate::keys::{self, Key};
 use crate::membership::{PostedFile, posting_keys};
@@ -192,7 +192,7 @@ impl Check<'_> {
     /// Holds while there is no file, as when it was read.
     fn no_file(&self, id: FileId, found: Option<Found>) -> Result<Write> {
         let condition = match found {
-            Some(Found::Gone(GoneItem { kind, .. })) => is_kind(kind)?,
+            Some(Found::Gone(item)) => is_kind(item.kind)?,
             Some(Found::File(file)) => unchanged(file.revision),
             None => absent(),
         };
