@@ -246,8 +246,8 @@ async fn a_request_that_breaks_a_rule_is_refused_whole_and_says_where() {
         (json!({"op": "explode", "id": id}), "/operations/1/op"),
         (json!({"op": "trash"}), "/operations/1"),
         (
-            json!({"op": "trash", "id": id, "nmae": "b"}),
-            "/operations/1/nmae",
+            json!({"op": "trash", "id": id, "names": "b"}),
+            "/operations/1/names",
         ),
     ] {
         let answer = bulk(&client, json!([trash, operation]))
