@@ -76,6 +76,12 @@ pub(crate) async fn accepted(
     Ok((StatusCode::ACCEPTED, axum::Json(view)))
 }
 
+/// Answers that a job has begun, with where it is read.
+pub(crate) fn begun(location: String, view: impl Serialize) -> Response {
+    let headers = [(header::LOCATION, location)];
+    (StatusCode::ACCEPTED, headers, axum::Json(view)).into_response()
+}
+
 /// Checks `If-Match` against a file as it was read.
 pub(crate) fn check_if_match(headers: &HeaderMap, file: &File) -> Result<()> {
     etag::check_if_match(headers, Kind::File, &etag::of_file(file))

@@ -6,13 +6,13 @@ use api::idempotency;
 use api::problem::Result;
 use api::request::{Json, Query};
 use api::view::job::JobView;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use domain::principal::Role;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::State;
+use crate::{State, answer};
 
 /// A check to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -58,6 +58,6 @@ pub async fn begin(
             .await
     });
     let view = JobView::from(job.await?);
-    let location = [(header::LOCATION, format!("/v1/jobs/{}", view.id()))];
-    Ok((StatusCode::ACCEPTED, location, axum::Json(view)).into_response())
+    let location = format!("/v1/jobs/{}", view.id());
+    Ok(answer::begun(location, view))
 }

@@ -7,18 +7,17 @@ use api::problem::Result;
 use api::request::{Json, Query};
 use api::view::export::ExportView;
 use axum::extract::Path;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use domain::job::Exported;
 use domain::name::FolderPath;
 use domain::principal::Role;
-use domain::{Error, FileId, FolderId, JobId, WorkspaceId};
+use domain::{Error, FileId, FolderId, JobId};
 use serde::Deserialize;
-use store::Store;
-use store::export::{MOST_FILES, NewExport, everything};
+use store::export::{MOST_FILES, NewExport};
 use utoipa::ToSchema;
 
-use crate::State;
+use crate::{State, answer};
 
 /// What is to be in the archive: a folder with all it holds, or files by their ids. With none of them,
 /// all there is.
@@ -46,7 +45,7 @@ enum Asked {
 impl CreateExport {
     fn read(&self) -> domain::Result<Asked> {
         match (&self.folder, self.folder_id, &self.files) {
-            (None, None, None) => Ok(Asked::Known(everything())),
+            (None, None, None) => Ok(Asked::Known(Exported::Folder(FolderId::ROOT))),
             (Some(path), None, None) => Ok(Asked::At(path.parse()?)),
             (None, Some(id), None) => Ok(Asked::Known(Exported::Folder(FolderId::new(id)))),
             (None, None, Some(files)) => read_files(files).map(Asked::Known),
@@ -112,32 +111,25 @@ pub async fn create(
     principal.require(Role::Viewer)?;
     query.finish()?;
     let asked = value.read()?;
-    let new = NewExport {
-        what: everything(),
-        versions: value.versions,
-        owner: principal.identity.pseudonym(),
-        repeatable: idempotency::repeatable(&headers, &principal, &[b"POST /v1/exports", &bytes])?,
-    };
+    let repeatable = idempotency::repeatable(&headers, &principal, &[b"POST /v1/exports", &bytes])?;
+    let owner = principal.identity.pseudonym();
     let (store, workspace) = (state.store, principal.workspace);
-    Ok(to_the_end(begin(store, workspace, asked, new)).await?)
-}
-
-async fn begin(
-    store: Store,
-    workspace: WorkspaceId,
-    asked: Asked,
-    mut new: NewExport,
-) -> domain::Result<Response> {
-    new.what = match asked {
-        Asked::Known(what) => what,
-        Asked::At(path) => Exported::Folder(store.folder_at(&workspace, &path).await?),
-    };
-    let (job, export) = store.begin_export(&workspace, new).await?;
-    let location = HeaderValue::from_str(&format!("/v1/exports/{}", job.id))
-        .map_err(|error| Error::corrupt(format!("an id is no header: {error}")))?;
-    let view = ExportView::new(&export, job);
-    let headers = [(header::LOCATION, location)];
-    Ok((StatusCode::ACCEPTED, headers, axum::Json(view)).into_response())
+    let begun = to_the_end(async move {
+        let what = match asked {
+            Asked::Known(what) => what,
+            Asked::At(path) => Exported::Folder(store.folder_at(&workspace, &path).await?),
+        };
+        let new = NewExport {
+            what,
+            versions: value.versions,
+            owner,
+            repeatable,
+        };
+        store.begin_export(&workspace, new).await
+    });
+    let (job, export) = begun.await?;
+    let location = format!("/v1/exports/{}", job.id);
+    Ok(answer::begun(location, ExportView::new(&export, job)))
 }
 
 /// Ends an export: its job, where that still runs, and its archive. This may be repeated.

@@ -6,8 +6,8 @@ use api::idempotency;
 use api::problem::Result;
 use api::request::{Json, Query};
 use api::view::job::JobView;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use domain::principal::Role;
 use domain::upload::OnConflict;
 use domain::{FileId, FolderId, WorkspaceId};
@@ -16,8 +16,8 @@ use store::Store;
 use store::import::NewImport;
 use utoipa::ToSchema;
 
-use crate::State;
 use crate::folder::Target;
+use crate::{State, answer};
 
 /// Which archive, and where what is in it is to go.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -57,7 +57,7 @@ pub struct ImportView {
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes it safe to repeat the request")),
     request_body = CreateImport,
     responses(
-        (status = 202, description = "It has begun", body = ImportView),
+        (status = 202, description = "It has begun", body = ImportView, headers(("Location" = String, description = "Where its job is read"))),
         (status = 404, description = "No such file or folder"),
         (status = 409, description = "in_trash: the archive or the folder is in the trash; not_a_folder: a file has a name of the path; bytes_missing, not_verified, quarantined: the archive's content cannot be read"),
         (status = 410, description = "The archive has expired or was deleted"),
@@ -100,6 +100,6 @@ async fn begin(
         new.folder = target.find(&store, &workspace).await?;
     }
     let job = store.begin_import(&workspace, new).await?;
-    let view = ImportView { job: job.into() };
-    Ok((StatusCode::ACCEPTED, axum::Json(view)).into_response())
+    let location = format!("/v1/jobs/{}", job.id);
+    Ok(answer::begun(location, ImportView { job: job.into() }))
 }

@@ -4,15 +4,18 @@
 //! the archive is written, whether the archive is there, and until when; it is found due when there is
 //! something to remove, wherever that was broken off. What a job writes is all under one prefix.
 
+mod closing;
+mod file;
 mod place;
 mod step;
+mod walk;
 mod writing;
 
 pub(crate) use self::writing::{Hashes, about};
 
 use domain::job::{Exported, Job, State, Task};
 use domain::name::FileName;
-use domain::{Error, FolderId, JobId, Kind, Result, WorkspaceId};
+use domain::{Error, JobId, Kind, Result, WorkspaceId};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -415,11 +418,6 @@ impl Store {
 /// Where the archive of an export is.
 pub fn archive_key(workspace: &WorkspaceId, id: JobId) -> ObjectKey {
     ObjectKey::Export(workspace.clone(), id, ExportPiece::Archive)
-}
-
-/// What is exported where a request names nothing: all there is.
-pub const fn everything() -> Exported {
-    Exported::Folder(FolderId::ROOT)
 }
 
 fn is_in(stage: Stage) -> Result<Expression> {

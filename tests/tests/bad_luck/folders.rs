@@ -8,7 +8,7 @@ use aws_sdk_s3::config::interceptors::BeforeSerializationInterceptorContextRef;
 use aws_sdk_s3::config::{ConfigBag, Intercept};
 use aws_sdk_s3::error::BoxError;
 use domain::folder::{FolderState, Tally};
-use domain::message::Task;
+use domain::message::{Task, Work};
 use domain::{FolderId, JobId};
 use futures::future::join_all;
 use rand::Rng as _;
@@ -127,17 +127,7 @@ async fn job_that_is_cut_off_between_steps_goes_on() {
         }
     }))
     .await;
-    let folder = client
-        .post("/v1/folders", &json!({"path": "/f"}))
-        .await
-        .json();
-    let route = format!(
-        "/v1/folders/{}?permanent=true",
-        folder["id"].as_str().unwrap()
-    );
-    let deleted = client.delete(&route).await.expect(202).json();
-    let id: JobId = deleted["job"]["id"].as_str().unwrap().parse().unwrap();
-    let work = work_of(&workspace(), Task::RunJob { job: id });
+    let (route, deleted, id, work) = deleted_folder(&client).await;
     let store = sheaf.store();
 
     // A step, then two workers at the next one at once, and then the process ends.
@@ -169,10 +159,7 @@ async fn job_that_is_cut_off_between_steps_goes_on() {
             .unwrap()
             .is_none()
     );
-    client
-        .get(&route.replace("?permanent=true", ""))
-        .await
-        .expect(410);
+    client.get(&route).await.expect(410);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,17 +176,7 @@ async fn job_whose_later_step_fails_begins_that_one_with_all_its_tries() {
         }
     }))
     .await;
-    let folder = client
-        .post("/v1/folders", &json!({"path": "/f"}))
-        .await
-        .json();
-    let route = format!(
-        "/v1/folders/{}?permanent=true",
-        folder["id"].as_str().unwrap()
-    );
-    let deleted = client.delete(&route).await.expect(202).json();
-    let id: JobId = deleted["job"]["id"].as_str().unwrap().parse().unwrap();
-    let work = work_of(&workspace(), Task::RunJob { job: id });
+    let (_, deleted, id, work) = deleted_folder(&client).await;
     let store = sheaf.store();
 
     // Each time S3 fails in the second step, and in the first when it fails at once.
@@ -223,6 +200,17 @@ async fn job_whose_later_step_fails_begins_that_one_with_all_its_tries() {
     // The files that were being removed when S3 failed are finished by the sweep.
     sheaf.sweep().await;
     assert_eq!(usage(&client).await, (0, 0));
+}
+
+/// Deletes the folder `/f` for good: its route, the answer, and the job and its work.
+async fn deleted_folder(client: &Client) -> (String, Value, JobId, Work) {
+    let folder = client.post("/v1/folders", &json!({"path": "/f"})).await;
+    let route = format!("/v1/folders/{}", e2e::id(&folder.json()));
+    let deleted = client.delete(&format!("{route}?permanent=true")).await;
+    let deleted = deleted.expect(202).json();
+    let id: JobId = e2e::id(&deleted["job"]).parse().unwrap();
+    let work = work_of(&workspace(), Task::RunJob { job: id });
+    (route, deleted, id, work)
 }
 
 /// The same store, but for S3, which does nothing more after so many calls.

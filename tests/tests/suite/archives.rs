@@ -13,6 +13,24 @@ async fn ended(client: &Client, job: &Value) -> Value {
     ended.await.json()
 }
 
+/// Uploads bytes in parts by signed URLs.
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+async fn upload(client: &Client, mut begun: Value, bytes: &[u8]) -> Value {
+    begun["size_bytes"] = bytes.len().into();
+    let upload = client.post("/v1/uploads", &begun).await.expect(201).json();
+    let part_bytes = usize::try_from(upload["part_size_bytes"].as_u64().unwrap()).unwrap();
+    let signed = upload["parts"].as_array().unwrap().iter();
+    let mut parts = Vec::new();
+    for (part, bytes) in signed.zip(bytes.chunks(part_bytes)) {
+        let sent = client.put_signed(part, bytes.to_vec()).await.expect(200);
+        parts.push(json!({"number": part["number"], "etag": sent.header("etag")}));
+    }
+    let upload = upload["upload_id"].as_str().unwrap();
+    let complete = format!("/v1/uploads/{upload}/complete");
+    let completed = client.post(&complete, &json!({"parts": parts})).await;
+    completed.expect(201).json()
+}
+
 #[tokio::test]
 async fn what_was_exported_is_imported_as_it_was() {
     let target = Target::start().await;
@@ -21,28 +39,12 @@ async fn what_was_exported_is_imported_as_it_was() {
     let large: Vec<u8> = (0..9_500_000_u32)
         .flat_map(|n| [n.to_le_bytes()[0], n.to_le_bytes()[1]])
         .collect();
-    let begun = json!({"name": "large.bin", "folder": "/out", "size_bytes": large.len()});
-    let upload = client.post("/v1/uploads", &begun).await.expect(201).json();
-    let mut parts = Vec::new();
-    let part_bytes = usize::try_from(upload["part_size_bytes"].as_u64().unwrap()).unwrap();
-    for (part, bytes) in upload["parts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .zip(large.chunks(part_bytes))
-    {
-        let sent = client.put_signed(part, bytes.to_vec()).await.expect(200);
-        parts.push(json!({"number": part["number"], "etag": sent.header("etag")}));
-    }
-    let complete = format!(
-        "/v1/uploads/{}/complete",
-        upload["upload_id"].as_str().unwrap()
-    );
-    let file = client
-        .post(&complete, &json!({"parts": parts}))
-        .await
-        .expect(201)
-        .json();
+    let file = upload(
+        &client,
+        json!({"name": "large.bin", "folder": "/out"}),
+        &large,
+    )
+    .await;
     finished(&client, &id(&file)).await;
     let small = client
         .put("name=请.txt&folder=/out/ελ&type=note&tag=home", "text")
@@ -59,28 +61,7 @@ async fn what_was_exported_is_imported_as_it_was() {
     client.delete(&route).await.expect(204);
     client.get(&format!("{route}/content")).await.expect(410);
 
-    let begun = json!({"name": "in.zip", "size_bytes": archive.body.len()});
-    let upload = client.post("/v1/uploads", &begun).await.expect(201).json();
-    let mut parts = Vec::new();
-    let part_bytes = usize::try_from(upload["part_size_bytes"].as_u64().unwrap()).unwrap();
-    for (part, bytes) in upload["parts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .zip(archive.body.chunks(part_bytes))
-    {
-        let sent = client.put_signed(part, bytes.to_vec()).await.expect(200);
-        parts.push(json!({"number": part["number"], "etag": sent.header("etag")}));
-    }
-    let complete = format!(
-        "/v1/uploads/{}/complete",
-        upload["upload_id"].as_str().unwrap()
-    );
-    let archive = client
-        .post(&complete, &json!({"parts": parts}))
-        .await
-        .expect(201)
-        .json();
+    let archive = upload(&client, json!({"name": "in.zip"}), &archive.body).await;
     let asked = json!({"file_id": id(&archive), "folder": "/in"});
     let import = client.post("/v1/imports", &asked).await.expect(202).json();
     let job = ended(&client, &import["job"]).await;

@@ -4,34 +4,25 @@
 
 use domain::file::{BlobRef, State, Writer};
 use domain::finding::{Finding, Kind, Outcome};
-use domain::folder::{FolderState, Tally};
+use domain::folder::FolderState;
 use domain::name::FileName;
-use domain::{BlobId, DossierId, Error, FileId, FolderId, Result, Sha256, UploadId};
+use domain::{BlobId, DossierId, Error, FileId, FolderId, Result, Sha256};
 use jiff::civil::Date;
 
 use super::ledger::{Entry, Owner};
 use super::{Amounts, Check};
-use crate::blob::ObjectKey;
-use crate::content::ContentItem;
 use crate::file::{Found, MembershipItem, RowKind, change_file, check_file, unchanged};
 use crate::folder::{self, ChildFolder};
 use crate::keys::{self, Key};
 use crate::membership::{PostedFile, posting_keys};
 use crate::name::{NameItem, claim_folder_name, claim_name};
-use crate::recount::{Counting, nothing_happened};
-use crate::reference::{BlobItem, SharedItem, names, release};
+use crate::recount::Counting;
+use crate::reference::{BlobItem, SharedItem, names};
 use crate::table::{Expression, Rejected, Row, Write, absent, present, to_row};
-use crate::tally::{self, TallyItem};
 use crate::trash::TrashedFolder;
 
 /// How often rows are read again that change while they are looked at.
 const TRIES: u32 = 4;
-
-/// Most names of a folder that are counted: more would take longer than a step may.
-const MOST_NAMES: usize = 20_000;
-
-/// Names that are read at once.
-const PAGE_NAMES: i32 = 1_000;
 
 /// What an entry came to.
 pub(super) enum Verdict {
@@ -44,7 +35,7 @@ pub(super) enum Verdict {
 }
 
 /// What is to be written so that an entry is right.
-enum Remedy {
+pub(super) enum Remedy {
     /// Nothing: it is right.
     None,
     /// These, with conditions that hold while it is wrong.
@@ -54,11 +45,39 @@ enum Remedy {
 }
 
 /// What has a name, or had one.
-enum Named {
+pub(super) enum Named {
     File(Box<domain::file::File>),
     Folder(domain::folder::Folder),
     /// Nothing that could have it; a write that holds while that is so.
     Nothing(Write),
+}
+
+/// A row that lists something where it is found.
+struct Listed {
+    /// Whether it is there.
+    says: bool,
+    /// Holds while it is, of the same thing.
+    is_as_read: Expression,
+    /// What it must be; none where it must not be there.
+    row: Option<Row>,
+    key: Key,
+}
+
+impl Listed {
+    /// Brings it in step with what it lists, which is to stay as it was read.
+    fn in_step(self, as_read: Write, removed: &'static str, listed: &'static str) -> Remedy {
+        match (self.says, self.row) {
+            (true, Some(_)) | (false, None) => Remedy::None,
+            (true, None) => {
+                let remove = Write::Delete {
+                    condition: Some(self.is_as_read),
+                    key: self.key,
+                };
+                Remedy::Writes(vec![remove, as_read], removed)
+            }
+            (false, Some(row)) => Remedy::Writes(vec![Write::create(row), as_read], listed),
+        }
+    }
 }
 
 impl Check<'_> {
@@ -169,7 +188,7 @@ impl Check<'_> {
     }
 
     /// Reads what has a name.
-    async fn named(&self, owner: Owner) -> Result<Named> {
+    pub(super) async fn named(&self, owner: Owner) -> Result<Named> {
         let (store, workspace) = (self.store, self.workspace);
         Ok(match owner {
             Owner::File(id) => match store.found(workspace, id).await? {
@@ -289,31 +308,21 @@ impl Check<'_> {
             Named::Nothing(nothing) => (false, nothing),
             Named::File(file) => (false, check_file(workspace, &file)),
         };
-        Ok(match (says, has) {
-            (true, true) | (false, false) => Remedy::None,
-            (true, false) => {
-                let remove = Write::Delete {
-                    condition: Some(
-                        Expression::new("child = :child").text(":child", id.to_string()),
-                    ),
-                    key,
-                };
-                let detail = "a folder was listed where it is not: it is listed there no more";
-                Remedy::Writes(vec![remove, as_read], detail)
-            }
-            (false, true) => {
-                let item = ChildFolder {
-                    child_name: name,
-                    child: id,
-                };
-                let list = Write::Put {
-                    condition: Some(absent()),
-                    row: to_row(key, &item)?,
-                };
-                let detail = "a folder was not listed where it is: it is listed there";
-                Remedy::Writes(vec![list, as_read], detail)
-            }
-        })
+        let item = ChildFolder {
+            child_name: name,
+            child: id,
+        };
+        let listed = Listed {
+            says,
+            is_as_read: Expression::new("child = :child").text(":child", id.to_string()),
+            row: has.then(|| to_row(key.clone(), &item)).transpose()?,
+            key,
+        };
+        Ok(listed.in_step(
+            as_read,
+            "a folder was listed where it is not: it is listed there no more",
+            "a folder was not listed where it is: it is listed there",
+        ))
     }
 
     async fn trashed(&self, id: FolderId) -> Result<Remedy> {
@@ -328,25 +337,18 @@ impl Check<'_> {
             Named::Nothing(nothing) => (false, nothing),
             Named::File(file) => (false, check_file(workspace, &file)),
         };
-        Ok(match (says, has) {
-            (true, true) | (false, false) => Remedy::None,
-            (true, false) => {
-                let remove = Write::Delete {
-                    condition: Some(present()),
-                    key,
-                };
-                let detail = "a folder was listed in the trash that is not there: it is no more";
-                Remedy::Writes(vec![remove, as_read], detail)
-            }
-            (false, true) => {
-                let list = Write::Put {
-                    condition: Some(absent()),
-                    row: to_row(key, &TrashedFolder { trashed: id })?,
-                };
-                let detail = "a folder in the trash was not listed there: it is";
-                Remedy::Writes(vec![list, as_read], detail)
-            }
-        })
+        let row = to_row(key.clone(), &TrashedFolder { trashed: id });
+        let listed = Listed {
+            says,
+            is_as_read: present(),
+            row: has.then_some(row).transpose()?,
+            key,
+        };
+        Ok(listed.in_step(
+            as_read,
+            "a folder was listed in the trash that is not there: it is no more",
+            "a folder in the trash was not listed there: it is",
+        ))
     }
 
     async fn member(&self, dossier: DossierId, file: FileId, date: Date) -> Result<Remedy> {
@@ -364,26 +366,19 @@ impl Check<'_> {
             },
             key: of_file,
         };
-        let membership = membership.filter(|item| item.member.document_date == date);
-        Ok(match (says, membership) {
-            (true, Some(_)) | (false, None) => Remedy::None,
-            (true, None) => {
-                let remove = Write::Delete {
-                    condition: Some(present()),
-                    key,
-                };
-                let detail = "a dossier listed a file that is not in it: it does no more";
-                Remedy::Writes(vec![remove, as_read], detail)
-            }
-            (false, Some(item)) => {
-                let list = Write::Put {
-                    condition: Some(absent()),
-                    row: to_row(key, &item.member)?,
-                };
-                let detail = "a dossier did not list a file that is in it: it does";
-                Remedy::Writes(vec![list, as_read], detail)
-            }
-        })
+        let member = membership.filter(|item| item.member.document_date == date);
+        let row = member.map(|item| to_row(key.clone(), &item.member));
+        let listed = Listed {
+            says,
+            is_as_read: present(),
+            row: row.transpose()?,
+            key,
+        };
+        Ok(listed.in_step(
+            as_read,
+            "a dossier listed a file that is not in it: it does no more",
+            "a dossier did not list a file that is in it: it does",
+        ))
     }
 
     async fn posting(&self, partition: &str, file: FileId) -> Result<Remedy> {
@@ -404,25 +399,18 @@ impl Check<'_> {
         let has = posting_keys(workspace, file, posted.as_ref())
             .iter()
             .any(|key| key.pk == partition);
-        Ok(match (says, has) {
-            (true, true) | (false, false) => Remedy::None,
-            (true, false) => {
-                let remove = Write::Delete {
-                    condition: Some(present()),
-                    key,
-                };
-                let detail = "a file was posted where dossiers must not find it: it is no more";
-                Remedy::Writes(vec![remove, as_read], detail)
-            }
-            (false, true) => {
-                let post = Write::Put {
-                    condition: Some(absent()),
-                    row: to_row(key, &PostedFile { file })?,
-                };
-                let detail = "a file was not posted where dossiers look for it: it is";
-                Remedy::Writes(vec![post, as_read], detail)
-            }
-        })
+        let row = to_row(key.clone(), &PostedFile { file });
+        let listed = Listed {
+            says,
+            is_as_read: present(),
+            row: has.then_some(row).transpose()?,
+            key,
+        };
+        Ok(listed.in_step(
+            as_read,
+            "a file was posted where dossiers must not find it: it is no more",
+            "a file was not posted where dossiers look for it: it is",
+        ))
     }
 
     async fn shared(&self, sha256: Sha256, blob: BlobId) -> Result<Remedy> {
@@ -468,228 +456,6 @@ impl Check<'_> {
             }
         })
     }
-
-    /// What counts the references to a blob. None when two walks did not come to the same, or something
-    /// was stored or deleted since.
-    async fn blob(
-        &self,
-        blob: BlobRef,
-        amounts: Amounts,
-        is_same: bool,
-        counting: &Counting,
-    ) -> Result<Option<Remedy>> {
-        let (store, workspace) = (self.store, self.workspace);
-        let item = store.blob_owner(workspace, blob.id).await?;
-        let counted = item.as_ref().map_or(0, |item| item.refs);
-        if i64::try_from(counted) == Ok(amounts.should) {
-            return Ok(Some(Remedy::None));
-        }
-        if !is_same || i64::try_from(counted) != Ok(amounts.is) {
-            return Ok(None);
-        }
-        let Some(standing) = store.unmoved_since(workspace, counting).await? else {
-            return Ok(None);
-        };
-        let should = u64::try_from(amounts.should)
-            .map_err(|_| Error::corrupt("versions count up and never down"))?;
-        let key = Key::blob(workspace, blob.id);
-        let (write, detail) = match item {
-            None => {
-                let object = ObjectKey::Blob(workspace.clone(), blob);
-                if store.blobs.head(&object).await?.is_none() {
-                    // What is missing is its bytes, and told as that.
-                    return Ok(Some(Remedy::None));
-                }
-                // The session that wrote it is forgotten.
-                let mut row = BlobItem::of_upload(UploadId::new(uuid::Uuid::nil()), blob);
-                row.refs = should;
-                let create = Write::create(to_row(key, &row)?);
-                let detail = "the row of a blob that versions have was missing: it is there again";
-                (vec![create], detail)
-            }
-            Some(item) if should == 0 => {
-                let release = release(workspace, &item, item.refs, store.clock.now());
-                let detail = "a blob counted versions and none has it: it is removed";
-                (release, detail)
-            }
-            Some(item) => {
-                let mut change = "SET refs = :should".to_owned();
-                if item.is_going() {
-                    change += " REMOVE due_pk, due_sk";
-                }
-                let set = Write::Update {
-                    condition: Some(item.is_as_read()),
-                    key,
-                    change: Expression::new(change).number(":should", should),
-                };
-                let detail = "a blob counted other than the versions that have it: it counts them";
-                (vec![set], detail)
-            }
-        };
-        let mut writes = write;
-        writes.extend(nothing_happened(workspace, &standing));
-        Ok(Some(Remedy::Writes(writes, detail)))
-    }
-
-    /// What counts the references to what is known of some bytes; none as for a blob.
-    async fn content(
-        &self,
-        sha256: Sha256,
-        amounts: Amounts,
-        is_same: bool,
-        counting: &Counting,
-    ) -> Result<Option<Remedy>> {
-        let (store, workspace) = (self.store, self.workspace);
-        let key = Key::content(workspace, sha256);
-        let item: Option<ContentItem> = store.table.get(key.clone()).await?;
-        let counted = item.as_ref().map_or(0, |item| item.refs);
-        if i64::try_from(counted) == Ok(amounts.should) {
-            return Ok(Some(Remedy::None));
-        }
-        if !is_same || i64::try_from(counted) != Ok(amounts.is) {
-            return Ok(None);
-        }
-        let Some(standing) = store.unmoved_since(workspace, counting).await? else {
-            return Ok(None);
-        };
-        let mut writes = nothing_happened(workspace, &standing);
-        if item.is_none() {
-            writes.push(Write::Check {
-                condition: absent(),
-                key,
-            });
-            let detail = "versions were read and what was read is not there: retry their files";
-            return Ok(Some(Remedy::Advice(writes, detail)));
-        }
-        writes.push(Write::Update {
-            condition: Some(
-                Expression::new(
-                    "attribute_exists(pk) AND (attribute_not_exists(refs) OR refs = :is)",
-                )
-                .number(":is", counted),
-            ),
-            key,
-            change: Expression::new("SET refs = :should").number(":should", amounts.should),
-        });
-        let detail = "what is known of some bytes counted other than the versions that have them: \
-                      it counts them";
-        Ok(Some(Remedy::Writes(writes, detail)))
-    }
-
-    /// A part of the counters of a folder. None when what is in it changes all the time, or is too much
-    /// to be counted in a step.
-    ///
-    /// Whatever comes or goes changes both sides by the same, so the difference stays whatever
-    /// happens. It only must be read right: where the counters and all that is in the folder are the
-    /// same before and after, nothing came or went between.
-    async fn tally(&self, folder: FolderId, shard: u8) -> Result<Option<Remedy>> {
-        let (store, workspace) = (self.store, self.workspace);
-        let key = Key::tally(workspace, folder, shard);
-        let found = match folder {
-            FolderId::ROOT => None,
-            id => Some(self.named(Owner::Folder(id)).await?),
-        };
-        let before: Option<TallyItem> = store.table.get(key.clone()).await?;
-        if let Some(Named::Nothing(nothing)) = found {
-            let Some(item) = before else {
-                return Ok(Some(Remedy::None));
-            };
-            let remove = Write::Delete {
-                condition: Some(tally::is_as_read(item)),
-                key,
-            };
-            let detail = "counters were left of a folder that is not there: they are removed";
-            return Ok(Some(Remedy::Writes(vec![remove, nothing], detail)));
-        }
-        let Some(first) = self.children(folder, shard).await? else {
-            return Ok(None);
-        };
-        let between: Option<TallyItem> = store.table.get(key.clone()).await?;
-        let second = self.children(folder, shard).await?;
-        if before != between || second.as_ref() != Some(&first) {
-            return Ok(None);
-        }
-        let sum = first
-            .iter()
-            .fold(Tally::default(), |sum, child| sum.and(child.counts_for));
-        let counted = Tally::from(between.unwrap_or_default());
-        if sum == counted {
-            return Ok(Some(Remedy::None));
-        }
-        let write = Write::Update {
-            condition: Some(between.map_or_else(absent, tally::is_as_read)),
-            key,
-            change: Expression::new(
-                "ADD file_count :files, folder_count :folders, size_bytes :bytes",
-            )
-            .number(":files", sum.files - counted.files)
-            .number(":folders", sum.folders - counted.folders)
-            .number(":bytes", sum.bytes - counted.bytes),
-        };
-        let detail = "a folder counted other than what is in it: it counts it";
-        Ok(Some(Remedy::Writes(vec![write], detail)))
-    }
-
-    /// Reads what is directly in a folder and counts in a part of its counters. None where there is too
-    /// much in it.
-    async fn children(&self, folder: FolderId, shard: u8) -> Result<Option<Vec<Child>>> {
-        let (store, workspace) = (self.store, self.workspace);
-        let mut children = Vec::new();
-        let mut count = 0;
-        let mut after: Option<FileName> = None;
-        loop {
-            let page = store
-                .names_in(workspace, folder, after.as_ref(), PAGE_NAMES)
-                .await?;
-            count += page.rows.len();
-            if count > MOST_NAMES {
-                return Ok(None);
-            }
-            after = page.rows.last().map(|name| name.name.clone());
-            let is_counted_here = |id: uuid::Uuid| keys::tally_shard(id) == shard;
-            let files: Vec<FileId> = page.rows.iter().filter_map(|name| name.file).collect();
-            let files: Vec<FileId> = files
-                .into_iter()
-                .filter(|id| is_counted_here(id.uuid()))
-                .collect();
-            for id in &files {
-                if let Some(Found::File(file)) = store.found(workspace, *id).await?
-                    && file.state == State::Active
-                    && file.folder == folder
-                {
-                    children.push(Child {
-                        id: id.uuid(),
-                        revision: file.revision,
-                        counts_for: Tally::file(file.content.size_bytes),
-                    });
-                }
-            }
-            for id in page.rows.iter().filter_map(|name| name.folder) {
-                if is_counted_here(id.uuid())
-                    && let Named::Folder(found) = self.named(Owner::Folder(id)).await?
-                    && found.state == FolderState::Active
-                    && found.parent == folder
-                {
-                    children.push(Child {
-                        id: id.uuid(),
-                        revision: found.revision,
-                        counts_for: Tally::folder(),
-                    });
-                }
-            }
-            if page.next.is_none() {
-                return Ok(Some(children));
-            }
-        }
-    }
-}
-
-/// Something that is directly in a folder.
-#[derive(Debug, PartialEq, Eq)]
-struct Child {
-    id: uuid::Uuid,
-    revision: u64,
-    counts_for: Tally,
 }
 
 fn is_kind(kind: RowKind) -> Result<Expression> {
