@@ -112,7 +112,11 @@ async fn import(arguments: &Arguments, context: &Context<'_>) -> Result<()> {
     for reason in &job.progress.reasons {
         output.note(&format!("not imported: {}", clean(&reason.detail)));
     }
-    Err(jobs::failed(&job))
+    // Why is told already.
+    Err(Error::failed(
+        format!("{} of it failed", job.progress.failed),
+        format!("`sheaf jobs {}` shows it again.", job.id),
+    ))
 }
 
 /// Stores the archive for as long as it is imported.

@@ -83,8 +83,10 @@ pub async fn speak(request: Request, next: Next) -> Response {
 fn problem(error: Error) -> Problem {
     let status = match &error {
         Error::Busy { .. } => Some(StatusCode::LOCKED),
+        // The file finds no place.
         Error::Conflict {
-            code: "name_taken", ..
+            code: "name_taken" | "not_a_folder" | "in_trash",
+            ..
         } => Some(StatusCode::UNPROCESSABLE_ENTITY),
         _ => None,
     };

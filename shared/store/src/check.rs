@@ -2,7 +2,7 @@
 //! looks at them otherwise. What is wrong is a finding: it is mended where that is safe, and listed.
 //!
 //! A check goes over the objects first, then over the rows. What one row must say because another
-//! does is summed up (see [`ledger`]), and only where the sums do not come out are those rows looked
+//! does is summed up (see `ledger`), and only where the sums do not come out are those rows looked
 //! for, in two more walks. What people do meanwhile makes sums differ that are right. So nothing is a
 //! finding before the rows themselves were read again and a transaction has held in which all of them
 //! are as they were read: the very one that mends it, or when nothing is to be changed, its conditions

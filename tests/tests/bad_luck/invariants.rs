@@ -1,5 +1,6 @@
 //! What must hold of all rows and objects once nothing is under way: asked after whatever was done to
-//! them.
+//! them. It is counted here by other code than that of `sheaf doctor`, so that one finds what the other
+//! overlooks.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -381,6 +381,30 @@ async fn name_that_is_taken_meanwhile_is_told_and_no_byte_is_lost() {
     }
 }
 
+#[tokio::test]
+async fn file_in_the_way_of_a_folder_is_told_and_no_byte_is_lost() {
+    let target = Target::start().await;
+    let client = target.client(Role::Editor).await;
+    let pairs = [("filename", "a.bin"), ("folder", "/way/below")];
+    let upload = Upload::begin(&client, 10, &pairs).await;
+    upload.patch(0, b"01234").await.expect(204);
+    let way = client.put("name=way", "in the way").await;
+
+    // 409 would have clients ask for their offset and send again, for ever.
+    let refused = upload.patch(5, b"56789").await.expect(422);
+    assert_eq!(refused.code(), "not_a_folder");
+    client
+        .delete(&format!("/v1/files/{}", id(&way)))
+        .await
+        .expect(200);
+    let offset = upload.head().await.expect(200);
+    if offset.header("upload-offset") != "10" {
+        upload.patch(5, b"56789").await.expect(204);
+    }
+    let file = upload.head().await.expect(200);
+    check_file(&client, file.header("sheaf-file-id"), b"0123456789").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_that_are_not_those_that_were_promised_and_programs_are_refused() {
     let target = Target::start().await;

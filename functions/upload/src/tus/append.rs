@@ -43,7 +43,7 @@ use crate::State;
         (status = 403, description = "It is made of pieces"),
         (status = 404, description = "No such upload"),
         (status = 409, description = "Another Upload-Offset than this"),
-        (status = 422, description = "The name was taken meanwhile (`name_taken`), more bytes than were said, or others than were promised"),
+        (status = 422, description = "The name was taken meanwhile (`name_taken`) or a file has that of a folder of the path (`not_a_folder`), more bytes than were said, or others than were promised"),
         (status = 410, description = "It was terminated, or its time is up"),
         (status = 412, description = "Another version of the protocol, or the file is not as If-Match said"),
         (status = 413, description = "More bytes than tus takes"),

@@ -40,7 +40,7 @@ use crate::State;
         (status = 404, description = "No such upload"),
         (status = 410, description = "It was terminated, or its time is up"),
         (status = 412, description = "Another version of the protocol"),
-        (status = 423, description = "Another request is sending bytes; or its name was taken meanwhile (`name_taken`): free it and ask again"),
+        (status = 423, description = "Another request is sending bytes; or its name, or that of a folder of its path, was taken meanwhile (`name_taken`, `not_a_folder`): free it and ask again"),
     )
 )]
 pub async fn show(

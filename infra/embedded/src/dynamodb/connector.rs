@@ -47,18 +47,18 @@ impl HttpClient for Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        if self.requests.is_closed() {
-            let stopped = ConnectorError::user("the tables are closed".into());
-            return HttpConnectorFuture::ready(Err(stopped));
-        }
-        let tables = self.tables.clone();
-        // Off the async threads, because it waits for the disk. It runs to its end even if the caller goes away, as
-        // it would on a server.
-        let answering = self
-            .requests
-            .spawn_blocking(move || answer(&tables, &request));
+        let (tables, requests) = (self.tables.clone(), self.requests.clone());
         HttpConnectorFuture::new(async move {
-            answering
+            // A server never answers at once: each call is a wait, however fast the tables are, so that what is stopped
+            // at each of its waits is stopped before each call.
+            tokio::task::yield_now().await;
+            if requests.is_closed() {
+                return Err(ConnectorError::user("the tables are closed".into()));
+            }
+            // Off the async threads, because it waits for the disk. It runs to its end even if the caller goes away, as
+            // it would on a server.
+            requests
+                .spawn_blocking(move || answer(&tables, &request))
                 .await
                 .unwrap_or_else(|panic| Err(ConnectorError::other(panic.into(), None)))
         })
