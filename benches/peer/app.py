@@ -372,6 +372,8 @@ async def commit(
         "created_sk": str(file_id),
         "list_pk": listed,
         "list_sk": f"{sortable(now)}#{file_id}",
+        "folder_pk": f"W#{caller.workspace}#F#{ROOT}#active",
+        "folder_sk": f"{sortable(now)}#{file_id}",
     }
     version = {
         "number": 1,

@@ -191,6 +191,7 @@ impl Tree {
                 created_at: at,
                 updated_at: at,
                 state: FolderState::Active,
+                purge_at: None,
                 height: 0,
                 revision: 1,
                 job: None,

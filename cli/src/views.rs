@@ -129,6 +129,8 @@ pub(crate) struct File {
     #[serde(default)]
     pub(crate) expires_at: Option<Timestamp>,
     #[serde(default)]
+    pub(crate) purge_at: Option<Timestamp>,
+    #[serde(default)]
     pub(crate) last_accessed_at: Option<Timestamp>,
     #[serde(default)]
     pub(crate) download_count: Option<u64>,
@@ -180,7 +182,7 @@ pub(crate) struct Folder {
     #[serde(default)]
     pub(crate) size_bytes: u64,
     #[serde(default)]
-    pub(crate) updated_at: Option<Timestamp>,
+    pub(crate) purge_at: Option<Timestamp>,
 }
 
 /// Something that a check has found.

@@ -256,11 +256,11 @@ def test_table_is_found_by_the_keys_of_the_code(template):
     properties = template["Resources"]["Table"]["Properties"]
     indexes = {index["IndexName"]: index for index in properties["GlobalSecondaryIndexes"]}
     assert key_names(properties) == ["pk", "sk"]
-    assert set(indexes) == {"created", "list", "due"}
+    assert set(indexes) == {"created", "list", "folder", "due"}
     for name, index in indexes.items():
         assert key_names(index) == [f"{name}_pk", f"{name}_sk"]
     # The whole row would be written twice more for each change.
-    for name in ("created", "list"):
+    for name in ("created", "list", "folder"):
         assert indexes[name]["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["id"]}
     assert indexes["due"]["Projection"] == {"ProjectionType": "KEYS_ONLY"}
 
@@ -493,7 +493,7 @@ def test_metrics_count_lines_that_the_code_writes(template):
     filters = of_type(template, "AWS::Logs::MetricFilter")
     assert filters
     # Findings are told by what finds them, for the sweep and for checks alike.
-    told = source.source("cleanup") + source.read(source.ROOT / "shared/store/src/check.rs")
+    told = source.source("cleanup") + source.read(source.ROOT / "shared/store/src/check/finding.rs")
     kinds = source.read(source.ROOT / "shared/domain/src/finding.rs")
     counted = set()
     for properties in filters.values():

@@ -25,6 +25,7 @@ use store::queue::SqsQueues;
 use store::quota::{Quota, Shard};
 use store::receipt_key::Signer;
 use store::table::Table;
+use store::trash::TrashTime;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -74,6 +75,7 @@ fn connect(emulators: &Emulators) -> Store {
             bytes: 1 << 50,
             files: 100_000_000,
         },
+        trash_time: TrashTime::default(),
         shard: Shard::any(Ids),
         signer: Signer::new(1),
         holders: Holders::Many,

@@ -1,5 +1,5 @@
 //! Whether the memory of `sheaf serve` grows with the size of a file: one very large file up and down through presigned
-//! parts, and one through tus, with what follows in the queues. Ends with 1 when it took more than it may. The file is made
+//! parts, and one through tus, with what follows in the queues, and as a ZIP archive. Ends with 1 when it took more than it may. The file is made
 //! and checked as it goes, and deleted after.
 //!
 //! `just bench-memory`, which builds `sheaf` beside it.
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use benches::served::Served;
 use benches::{Wanted, folder_bytes, mebibytes, profile};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use clap::Parser;
 use futures::{Stream, StreamExt as _};
 use http::Method;
@@ -31,6 +31,8 @@ const PARTS_AT_ONCE: usize = 4;
 const PIECES: u64 = 3;
 /// What is made at once of a file.
 const BLOCK: usize = 1 << 20;
+/// Bytes in front of the name of an entry of a ZIP archive. Source: APPNOTE 6.3.10, 4.3.7.
+const LOCAL_HEADER: usize = 30;
 /// How long it is left alone before it is measured.
 const REST: Duration = Duration::from_secs(5);
 
@@ -45,7 +47,7 @@ struct Arguments {
     within: PathBuf,
 }
 
-/// The ways a file comes in. What else is to be measured, such as an export, is a way more.
+/// The ways a file comes in.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     Presigned,
@@ -115,13 +117,36 @@ async fn main() -> ExitCode {
             &mut wanted,
         )
         .await;
+        // What has come is the same, however it came: one archive is enough.
+        if let Way::Tus = way {
+            let export = phase(
+                &served,
+                idle,
+                way,
+                "exported",
+                api.export(&file),
+                &mut wanted,
+            )
+            .await;
+            phase(
+                &served,
+                idle,
+                way,
+                "archive down",
+                api.fetch_archive(&export, arguments.bytes),
+                &mut wanted,
+            )
+            .await;
+            api.delete(&format!("/v1/exports/{export}"), 204).await;
+        }
         println!(
             "{}: {:.0} s in all, {:.2} GiB on the disk",
             way.name(),
             begun.elapsed().as_secs_f64(),
             mebibytes(folder_bytes(&data)) / 1024.0
         );
-        api.delete(&file).await;
+        api.delete(&format!("/v1/files/{file}?permanent=true"), 200)
+            .await;
         freed(&data).await;
     }
     wanted.tell()
@@ -307,9 +332,55 @@ impl Api {
         assert_eq!(at, bytes, "the file was cut off");
     }
 
-    async fn delete(&self, id: &str) {
-        let path = format!("/v1/files/{id}?permanent=true");
-        sent(self.request(Method::DELETE, &path), 200).await;
+    /// Has an archive made of a file, and waits until it is there.
+    async fn export(&self, file: &str) -> String {
+        let asked = json!({"files": [file]});
+        let asked = self.request(Method::POST, "/v1/exports").json(&asked);
+        let export = json_of(sent(asked, 202).await).await;
+        let id = export["id"].as_str().expect("an id").to_owned();
+        loop {
+            let export = self.request(Method::GET, &format!("/v1/exports/{id}"));
+            let export = json_of(sent(export, 200).await).await;
+            match (export["state"].as_str(), export["job"]["state"].as_str()) {
+                (Some("ready"), Some("done")) => return id,
+                (_, Some("running")) => tokio::time::sleep(Duration::from_millis(200)).await,
+                _ => panic!("{export}"),
+            }
+        }
+    }
+
+    /// Fetches an archive of one file, and checks each byte of that, which is its first entry, stored as it is.
+    async fn fetch_archive(&self, export: &str, bytes: u64) {
+        let asked = self.request(Method::GET, &format!("/v1/exports/{export}/content"));
+        let redirect = sent(asked, 302).await;
+        let url = redirect.headers()["location"].to_str().expect("text");
+        let answer = sent(self.http.get(url), 200).await;
+        let mut chunks = answer.bytes_stream();
+        let mut begun = BytesMut::new();
+        while begun.len() < LOCAL_HEADER {
+            begun.extend_from_slice(&chunks.next().await.expect("more").expect("bytes"));
+        }
+        let number = |at: usize| usize::from(u16::from_le_bytes([begun[at], begun[at + 1]]));
+        assert_eq!(&begun[..4], b"PK\x03\x04", "no archive");
+        assert_eq!(number(8), 0, "the file is not stored as it is");
+        let mut header = LOCAL_HEADER + number(26) + number(28);
+        let mut at = 0;
+        let mut rest = Some(begun.freeze());
+        while let Some(mut chunk) = rest {
+            let skipped = header.min(chunk.len());
+            header -= skipped;
+            let left = usize::try_from(bytes - at).unwrap_or(usize::MAX);
+            let chunk = chunk.split_off(skipped);
+            let chunk = chunk.slice(..left.min(chunk.len()));
+            assert!(chunk == block(at, chunk.len()), "other bytes at {at}");
+            at += chunk.len() as u64;
+            rest = chunks.next().await.map(|chunk| chunk.expect("bytes"));
+        }
+        assert_eq!(at, bytes, "the archive was cut off");
+    }
+
+    async fn delete(&self, path: &str, status: u16) {
+        sent(self.request(Method::DELETE, path), status).await;
     }
 }
 

@@ -12,7 +12,8 @@ use crate::views::{File, Folder, Page};
 
 /// Lists folders and files in the trash
 ///
-/// Files that are in the trash with their folder are listed, too.
+/// Files that are in the trash with their folder are listed, too. Each is kept until the time that is shown, and
+/// then deleted for good.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -35,9 +36,9 @@ pub(super) async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<
     }
     let folders: Page<Folder> = Page::read("GET /v1/folders", &folders)?;
     let files: Page<File> = Page::read("GET /v1/files", &files)?;
-    let text = output::folder::list(&folders.items, context.output);
+    let text = output::folder::list_trashed(&folders.items, context.output);
     context.output.text(&text)?;
-    let text = output::file::list(&files.items, context.output);
+    let text = output::file::list_trashed(&files.items, context.output);
     context.output.text(&text)?;
     if folders.next_cursor.is_some() {
         folders.tell_rest(context.output, "folders");

@@ -11,7 +11,21 @@ use crate::views::{Failure, File, Summary};
 
 /// Writes a line for each file.
 pub(crate) fn list(files: &[File], output: &Output) -> String {
-    let mut table = Table::new(&["PATH", "TYPE", "TAGS", "STATUS", ">SIZE", "UPDATED", "ID"]);
+    with_time("UPDATED", |file| file.updated_at, files, output)
+}
+
+/// Writes a line for each file of the trash, with when that lets go of it.
+pub(crate) fn list_trashed(files: &[File], output: &Output) -> String {
+    with_time("KEPT UNTIL", |file| file.purge_at, files, output)
+}
+
+fn with_time(
+    head: &'static str,
+    time: impl Fn(&File) -> Option<jiff::Timestamp>,
+    files: &[File],
+    output: &Output,
+) -> String {
+    let mut table = Table::new(&["PATH", "TYPE", "TAGS", "STATUS", ">SIZE", head, "ID"]);
     for file in files {
         table.row(vec![
             Cell::new(file.place()),
@@ -19,7 +33,7 @@ pub(crate) fn list(files: &[File], output: &Output) -> String {
             Cell::new(file.tags.join(", ")),
             Cell::status(&file.status),
             Cell::new(human::size(file.size_bytes)),
-            Cell::optional(file.updated_at.map(|at| human::time(at, &output.zone))),
+            Cell::optional(time(file).map(|at| human::time(at, &output.zone))),
             Cell::new(&file.id),
         ]);
     }
@@ -37,6 +51,7 @@ pub(crate) fn show(file: &File, output: &Output) -> String {
             "state",
             file.state.as_ref().filter(|state| *state != "active"),
         )
+        .field("kept until", time(file.purge_at))
         .field("type", file.kind.as_ref())
         .field("tags", Some(file.tags.join(", ")))
         .field("document date", file.document_date)

@@ -1,7 +1,8 @@
 //! The sweep: what is due in the table's `due` index, over all workspaces; after it, the inbox and the
 //! reconciler.
 //!
-//! Files whose time is up lose their bytes and leave a receipt; erasures that stopped half-way go
+//! Files whose time is up, or that in the trash, lose their bytes and leave a receipt; folders that were
+//! in the trash for long enough are deleted, by a job; erasures that stopped half-way go
 //! on; uploads whose session ran out are aborted; blobs that nothing refers to are removed, and archives of
 //! exported files a day after they were made; work
 //! whose message may be lost is sent again; what a workspace uses is counted once a day. An index may
@@ -10,7 +11,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use domain::{BlobId, FileId, JobId, Result, UploadId, WorkId};
+use domain::{BlobId, FileId, FolderId, JobId, Result, UploadId, WorkId};
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -28,8 +29,11 @@ pub(crate) const AT_ONCE: usize = 8;
 /// What one run came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Files whose bytes were removed: their time was up, or a deletion had stopped half-way.
+    /// Files whose bytes were removed: their time was up, or that in the trash, or a deletion had
+    /// stopped half-way.
     pub expired: u64,
+    /// Folders that were in the trash for long enough: a job deletes each with all it holds.
+    pub folders_purged: u64,
     /// Uploads that were left open too long.
     pub uploads_aborted: u64,
     /// Blobs that nothing referred to any more.
@@ -72,6 +76,7 @@ pub async fn run(state: &State) -> Report {
     Box::pin(reconcile::reconcile(state, until, &mut report)).await;
     info!(
         expired = report.expired,
+        folders_purged = report.folders_purged,
         uploads_aborted = report.uploads_aborted,
         blobs_removed = report.blobs_removed,
         exports_removed = report.exports_removed,
@@ -98,15 +103,7 @@ struct Shard {
 /// Works on what is due until nothing is left or the time is up.
 async fn sweep(state: &State, until: Instant, report: &mut Report) {
     let now = state.store.clock.now();
-    let dues = [
-        Due::Work,
-        Due::Upload,
-        Due::Expiry,
-        Due::Blob,
-        Due::Export,
-        Due::Usage,
-    ];
-    let mut shards: VecDeque<Shard> = dues
+    let mut shards: VecDeque<Shard> = Due::ALL
         .into_iter()
         .flat_map(|due| (0..DUE_SHARDS).map(move |number| (due, number)))
         .map(|(due, number)| Shard {
@@ -151,12 +148,14 @@ async fn work_on_page(
             match (result, shard.due) {
                 (Ok(false), _) => {}
                 (Ok(true), Due::Expiry) => report.expired += 1,
+                (Ok(true), Due::Trash) => report.folders_purged += 1,
                 (Ok(true), Due::Upload) => report.uploads_aborted += 1,
                 (Ok(true), Due::Blob) => report.blobs_removed += 1,
                 (Ok(true), Due::Export) => report.exports_removed += 1,
                 (Ok(true), Due::Work) => report.work_resent += 1,
                 (Ok(true), Due::Usage) => report.usage_counted += 1,
                 (Err(error), Due::Expiry) => report.failed("erasing a file", &error),
+                (Err(error), Due::Trash) => report.failed("deleting a folder of the trash", &error),
                 (Err(error), Due::Upload) => report.failed("aborting an upload", &error),
                 (Err(error), Due::Blob) => report.failed("removing a blob", &error),
                 (Err(error), Due::Export) => report.failed("removing an export", &error),
@@ -178,6 +177,7 @@ async fn work_on(state: &State, due: Due, row: &DueId) -> Result<bool> {
             let receipt = store.erase_due(workspace, FileId::new(row.id)).await?;
             Ok(receipt.is_some())
         }
+        Due::Trash => store.purge_due(workspace, FolderId::new(row.id)).await,
         Due::Upload => store.abort_due(workspace, UploadId::new(row.id)).await,
         Due::Blob => store.remove_due_blob(workspace, BlobId::new(row.id)).await,
         Due::Export => store.remove_due_export(workspace, JobId::new(row.id)).await,

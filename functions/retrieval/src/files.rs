@@ -27,13 +27,8 @@ use crate::walk::{Position, Step, Walk};
 
 /// Pages of names or of the index that one request reads at most.
 const MOST_READS: usize = 20;
-/// Names read at once where some of the files are passed over.
+/// Names, or files of the index, read at once where some of the files are passed over.
 const FILTERED_AT_ONCE: usize = 100;
-/// Files read at once from the index.
-const INDEX_PAGE: usize = 100;
-/// Names of a folder up to which its files are put in order of time in memory. In a folder with
-/// more, the workspace's own order of time is read and other folders' files are passed over.
-const SORTED_AT_ONCE: i32 = 500;
 
 /// Where a list goes on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -144,8 +139,8 @@ enum Way {
     Names,
     /// By name, and with the folders below.
     Tree,
-    /// Newest change first.
-    Times,
+    /// Newest change first, of the files in this state.
+    Times(FileState),
     /// Newest change first, and with the folders below: files in the trash have no names.
     TreeTimes,
 }
@@ -198,7 +193,7 @@ impl PlaceAsked {
             (Some(FileState::Active), true, None) => Way::Tree,
             (Some(FileState::Active), false, None | Some(Sort::Name)) => Way::Names,
             (Some(FileState::Trashed), true, None) => Way::TreeTimes,
-            (_, false, _) => Way::Times,
+            (Some(state), false, _) => Way::Times(state),
         };
         Ok(Self::Folder(folder, way))
     }
@@ -242,9 +237,11 @@ impl Listing<'_> {
                 Ok(None)
             }
             Place::Workspace(order) => self.by_index(&place, order, from).await,
-            Place::Folder(_, Way::Times | Way::TreeTimes) => {
-                self.by_index(&place, Order::Changed, from).await
+            Place::Folder(folder, Way::Times(state)) => {
+                let order = Order::ChangedIn(folder, state);
+                self.by_index(&place, order, from).await
             }
+            Place::Folder(_, Way::TreeTimes) => self.by_index(&place, Order::Changed, from).await,
         }
     }
 
@@ -269,12 +266,7 @@ impl Listing<'_> {
         from: Option<Position>,
     ) -> domain::Result<Option<Position>> {
         let (store, workspace) = (self.store, self.workspace);
-        // One more than the page, so that a full one knows whether it is the last.
-        let wanted = if self.filter.is_open() {
-            self.limit + 1
-        } else {
-            FILTERED_AT_ONCE
-        };
+        let wanted = self.at_once();
         let mut walk = Walk::new(store, workspace, root, recursive, from, MOST_READS, wanted);
         loop {
             if self.found.len() == self.limit {
@@ -299,15 +291,7 @@ impl Listing<'_> {
         from: Option<Cursor>,
     ) -> domain::Result<Option<Cursor>> {
         let from = from.map(|from| from.into_position(order)).transpose()?;
-        let next = if let Place::Folder(folder, Way::Times) = *place
-            && self.filter.state == Some(FileState::Active)
-            && let Some(files) = self.small_folder(folder).await?
-        {
-            let place = self.paths.of(folder).await?;
-            self.in_memory(files, &place, from.as_ref())
-        } else {
-            self.in_pages(place, order, from).await?
-        };
+        let next = self.in_pages(place, order, from).await?;
         Ok(next.map(|next| Cursor::in_order(order, next)))
     }
 
@@ -318,13 +302,14 @@ impl Listing<'_> {
         from: Option<ListPosition>,
     ) -> domain::Result<Option<ListPosition>> {
         // Newest change first, what comes after the first that is too old is too old as well.
-        let oldest = self.filter.since.filter(|_| order == Order::Changed);
+        let is_newest_first = matches!(order, Order::Changed | Order::ChangedIn(..));
+        let oldest = self.filter.since.filter(|_| is_newest_first);
         let is_over = |at: &ListPosition| oldest.is_some_and(|since| at.is_before(since));
         let mut at = from;
         for _ in 0..MOST_READS {
             let page = self
                 .store
-                .list_files(self.workspace, order, at.as_ref(), INDEX_PAGE)
+                .list_files(self.workspace, order, at.as_ref(), self.at_once())
                 .await?;
             let folders = page.files.iter().filter_map(|(_, known)| match known {
                 Known::File(file) => Some(file.folder),
@@ -365,6 +350,16 @@ impl Listing<'_> {
         Ok(at)
     }
 
+    /// How many names, or files of the index, are read at once.
+    fn at_once(&self) -> usize {
+        if self.filter.is_open() {
+            // One more than the page, so that a full one knows whether it is the last.
+            self.limit + 1
+        } else {
+            FILTERED_AT_ONCE
+        }
+    }
+
     fn is_full(&self) -> bool {
         self.found.len() + self.gone.as_ref().map_or(0, Vec::len) >= self.limit
     }
@@ -374,46 +369,11 @@ impl Listing<'_> {
             Place::Folder(root, Way::Tree | Way::TreeTimes) => {
                 self.paths.is_under(folder, root).await
             }
-            Place::Folder(root, Way::Names | Way::Times) | Place::Name(root, _) => {
+            Place::Folder(root, Way::Names | Way::Times(_)) | Place::Name(root, _) => {
                 Ok(folder == root)
             }
             Place::Workspace(_) => Ok(true),
         }
-    }
-
-    /// Returns the files of a folder when there are few enough to put them in order in memory.
-    async fn small_folder(&self, folder: FolderId) -> domain::Result<Option<Vec<File>>> {
-        let names = self
-            .store
-            .names_in(self.workspace, folder, None, SORTED_AT_ONCE)
-            .await?;
-        if names.next.is_some() {
-            return Ok(None);
-        }
-        let ids: Vec<_> = names.rows.iter().filter_map(|row| row.file).collect();
-        self.store.files(self.workspace, &ids).await.map(Some)
-    }
-
-    fn in_memory(
-        &mut self,
-        files: Vec<File>,
-        place: &domain::folder::Place,
-        from: Option<&ListPosition>,
-    ) -> Option<ListPosition> {
-        let mut placed: Vec<(ListPosition, File)> = files
-            .into_iter()
-            .filter(|file| self.filter.admits(file, place))
-            .map(|file| (ListPosition::changed(self.workspace, &file), file))
-            .filter(|(position, _)| from.is_none_or(|from| position < from))
-            .collect();
-        placed.sort_by(|(a, _), (b, _)| b.cmp(a));
-        let next = (placed.len() > self.limit)
-            .then(|| placed.get(self.limit - 1))
-            .flatten()
-            .map(|(position, _)| position.clone());
-        placed.truncate(self.limit);
-        self.found.extend(placed.into_iter().map(|(_, file)| file));
-        next
     }
 }
 
@@ -421,7 +381,7 @@ impl Cursor {
     const fn in_order(order: Order, position: ListPosition) -> Self {
         match order {
             Order::Created => Self::Created(position),
-            Order::Changed => Self::Changed(position),
+            Order::Changed | Order::ChangedIn(..) => Self::Changed(position),
             Order::ChangedSince(_) => Self::ChangedSince(position),
         }
     }
@@ -429,7 +389,7 @@ impl Cursor {
     fn into_position(self, order: Order) -> domain::Result<ListPosition> {
         match (order, self) {
             (Order::Created, Self::Created(position))
-            | (Order::Changed, Self::Changed(position))
+            | (Order::Changed | Order::ChangedIn(..), Self::Changed(position))
             | (Order::ChangedSince(_), Self::ChangedSince(position)) => Ok(position),
             _ => Err(foreign_cursor()),
         }

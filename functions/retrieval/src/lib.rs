@@ -4,6 +4,7 @@
 //! - table: read
 //! - index created: read
 //! - index list: read
+//! - index folder: read
 //! - objects blobs/: get
 //! - objects exports/: get
 //! - objects presigned/: get

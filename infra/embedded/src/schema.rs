@@ -15,7 +15,7 @@ use thiserror::Error;
 pub const TABLE: &str = "sheaf";
 
 /// The indexes of the table.
-const INDEXES: [&str; 3] = ["created", "list", "due"];
+const INDEXES: [&str; 4] = ["created", "list", "folder", "due"];
 
 /// Why the table could not be made.
 #[derive(Debug, Error)]

@@ -12,6 +12,7 @@ use store::lease::{Holders, Run};
 use store::quota::{Quota, Shard};
 use store::receipt_key::Signer;
 use store::table::Table;
+use store::trash::TrashTime;
 use thiserror::Error;
 use tokio::net::TcpListener;
 
@@ -69,6 +70,8 @@ pub struct StackSettings {
     pub clock: Clock,
     /// The quota a workspace begins with.
     pub quota: Quota,
+    /// How long things stay in the trash.
+    pub trash_time: TrashTime,
     /// How queues try again.
     pub queue: QueueSettings,
 }
@@ -81,6 +84,7 @@ impl StackSettings {
             s3_port: 0,
             clock: Clock::system(),
             quota: Quota::default(),
+            trash_time: TrashTime::default(),
             queue: QueueSettings::default(),
         }
     }
@@ -162,6 +166,7 @@ impl Stack {
             clock: settings.clock,
             ids: Ids,
             quota: settings.quota,
+            trash_time: settings.trash_time,
             // All requests are of this process, so they need no other.
             shard: Shard::new(0),
             signer: Signer::new(1),

@@ -10,6 +10,7 @@ use crate::error::{Error, Kind};
 use crate::facts::Facts;
 use crate::id::{BlobId, FileId, FolderId, Sha256};
 use crate::name::FileName;
+use crate::receipt::Reason;
 use crate::summary::Summary;
 use crate::tag::{Tag, Tags};
 
@@ -236,6 +237,8 @@ pub struct File {
     pub expires_at: Option<Timestamp>,
     /// Active or trashed.
     pub state: State,
+    /// When the trash lets go of it; none outside of it, and where things stay there for ever.
+    pub purge_at: Option<Timestamp>,
     /// What the current version says of itself, once it has been read.
     pub facts: Facts,
     /// The date a person gave the current version, which stands before the one that was read.
@@ -300,6 +303,7 @@ impl File {
             updated_at: now,
             expires_at: new.expires_at,
             state: State::Active,
+            purge_at: None,
             facts: Facts::default(),
             given_date: None,
             summary: None,
@@ -333,6 +337,20 @@ impl File {
     /// Says whether its time is up.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// When the sweep is to remove it, where nobody does before: its time is up, or that in the trash.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        [self.expires_at, self.purge_at].into_iter().flatten().min()
+    }
+
+    /// Why the sweep is to remove it; none while it is not.
+    pub fn why_due(&self, now: Timestamp) -> Option<Reason> {
+        if self.is_expired(now) {
+            return Some(Reason::Expired);
+        }
+        let is_overdue = self.purge_at.is_some_and(|at| at <= now);
+        is_overdue.then_some(Reason::Purged)
     }
 
     /// Returns the type and tags under which dossiers should find this file: none in the trash or

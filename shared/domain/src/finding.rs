@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Kind {
     /// A file whose time was up long before, and which no sweep has removed.
     Expired,
+    /// A file or folder that was in the trash for long enough long before, and which no sweep has removed.
+    OverdueTrash,
     /// A deletion that stopped half-way, and which no sweep has taken up.
     StoppedErasing,
     /// An upload whose session ran out long before, and which no sweep has aborted.
@@ -40,6 +42,7 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Expired => "expired",
+            Self::OverdueTrash => "overdue_trash",
             Self::StoppedErasing => "stopped_erasing",
             Self::StaleUpload => "stale_upload",
             Self::OverdueBlob => "overdue_blob",

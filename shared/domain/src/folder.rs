@@ -23,6 +23,8 @@ pub struct Folder {
     pub updated_at: Timestamp,
     /// What became of itself; of those above it, see [`Place`].
     pub state: FolderState,
+    /// When the trash lets go of it; none outside of it, and where things stay there for ever.
+    pub purge_at: Option<Timestamp>,
     /// At least as many levels of folders as there are below it.
     pub height: usize,
     /// Grows with every change but those of `height`.
@@ -65,6 +67,9 @@ pub struct Place {
     /// Its own state, or where that is active that of the nearest above it that is not: what was put
     /// into the trash by itself has left the folder it was in.
     pub state: FolderState,
+    /// When the trash lets go of all that is here; none outside of it, and where things stay there for
+    /// ever.
+    pub purge_at: Option<Timestamp>,
 }
 
 impl Place {
@@ -73,22 +78,24 @@ impl Place {
         Self {
             path: FolderPath::root(),
             state: FolderState::Active,
+            purge_at: None,
         }
     }
 
     /// The place of the first of these folders; each is in the next one.
     pub fn of<'a>(upwards: impl IntoIterator<Item = &'a Folder>) -> Self {
-        let (mut names, mut state) = (Vec::new(), FolderState::Active);
+        let (mut names, mut state, mut purge_at) = (Vec::new(), FolderState::Active, None);
         for folder in upwards {
             names.push(folder.name.clone());
             if state == FolderState::Active {
-                state = folder.state;
+                (state, purge_at) = (folder.state, folder.purge_at);
             }
         }
         names.reverse();
         Self {
             path: FolderPath::of(names),
             state,
+            purge_at,
         }
     }
 
@@ -97,12 +104,14 @@ impl Place {
     pub fn below(&self, folder: &Folder) -> Self {
         let mut names = self.path.segments().to_vec();
         names.push(folder.name.clone());
+        let (state, purge_at) = match folder.state {
+            FolderState::Active => (self.state, self.purge_at),
+            FolderState::Trashed | FolderState::Erasing => (folder.state, folder.purge_at),
+        };
         Self {
             path: FolderPath::of(names),
-            state: match folder.state {
-                FolderState::Active => self.state,
-                FolderState::Trashed | FolderState::Erasing => folder.state,
-            },
+            state,
+            purge_at,
         }
     }
 
@@ -118,6 +127,11 @@ impl Place {
         } else {
             State::Trashed
         }
+    }
+
+    /// When the trash lets go of a file here, by itself or with its folder.
+    pub fn purge_of(&self, file: &File) -> Option<Timestamp> {
+        file.purge_at.or(self.purge_at)
     }
 
     /// Checks that a file here can be reached. One that was put into the trash by itself has left its folder,
@@ -216,6 +230,7 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
             state,
+            purge_at: None,
             height: 0,
             revision: 1,
             job: None,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{FileId, FolderId, JobId};
+use crate::receipt;
 use crate::upload::OnConflict;
 
 /// What a job is to do.
@@ -24,6 +25,9 @@ pub enum Task {
     DeleteFolder {
         /// The folder.
         folder: FolderId,
+        /// What the receipts of its files give for a reason.
+        #[serde(default = "asked_for")]
+        reason: receipt::Reason,
     },
     /// Hold all rows and objects of the workspace against each other.
     Check {
@@ -62,6 +66,11 @@ pub enum Exported {
     Files(Vec<FileId>),
 }
 
+/// Before the trash let go of things by itself, someone asked for every folder to go.
+const fn asked_for() -> receipt::Reason {
+    receipt::Reason::Deleted
+}
+
 impl Task {
     /// The word for its kind.
     pub const fn kind(&self) -> &'static str {
@@ -80,7 +89,7 @@ impl Task {
         match self {
             Self::TrashFolder { folder }
             | Self::RestoreFolder { folder }
-            | Self::DeleteFolder { folder }
+            | Self::DeleteFolder { folder, .. }
             | Self::ImportArchive { folder, .. }
             | Self::ExportFiles {
                 what: Exported::Folder(folder),

@@ -18,6 +18,8 @@ pub enum Reason {
     Expired,
     /// Someone asked for it.
     Deleted,
+    /// It was in the trash for as long as things stay there.
+    Purged,
     /// Someone asked for versions to go; the file stays.
     Pruned,
 }
@@ -28,6 +30,7 @@ impl Reason {
         match self {
             Self::Expired => "expired",
             Self::Deleted => "deleted",
+            Self::Purged => "purged",
             Self::Pruned => "pruned",
         }
     }

@@ -62,6 +62,10 @@ impl Store {
             files: config::optional("QUOTA_FILES", "files a new workspace may store")?
                 .unwrap_or(usual.files),
         };
+        let trash_time = config::optional(
+            "TRASH_DAYS",
+            "how many days things stay in the trash, or forever",
+        )?;
         let receipt_key =
             config::optional("RECEIPT_KEY", "the number of the key that signs receipts")?;
         let aws = runtime::aws::from_environment()?;
@@ -73,6 +77,7 @@ impl Store {
             clock: Clock::system(),
             ids: Ids,
             quota,
+            trash_time: trash_time.unwrap_or_default(),
             shard: Shard::any(Ids),
             signer: Signer::new(receipt_key.unwrap_or(1)),
             holders: Holders::Many,

@@ -1,10 +1,11 @@
-//! What the sweep must look at: files whose time is up, uploads left open, blobs that nothing refers
+//! What the sweep must look at: files whose time is up, what was in the trash for long enough, uploads left open, blobs that nothing refers
 //! to any more, work whose message may be lost, workspaces whose usage is to be counted. The index
 //! only says where to look; what is there decides what is done.
 
+use domain::folder::{Folder, FolderState};
 use domain::receipt::{Reason, Receipt};
 use domain::upload::UploadState;
-use domain::{Error, FileId, Result, UploadId, WorkId, WorkspaceId};
+use domain::{Error, FileId, FolderId, Result, UploadId, WorkId, WorkspaceId};
 use jiff::Timestamp;
 use serde::Deserialize;
 use tracing::warn;
@@ -12,15 +13,16 @@ use uuid::Uuid;
 
 use crate::Store;
 use crate::file::{Found, RowKind};
+use crate::folder;
 use crate::keys::{DUE_SHARDS, Due, due_until, owner_and_id};
-use crate::table::{Expression, Page, Query, Row};
+use crate::table::{Expression, Page, Query, Row, busy};
 
 /// The id of something that is due; its kind is that of the query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueId {
     /// Whose it is.
     pub workspace: WorkspaceId,
-    /// The file, the upload, the blob or the work; nil for a workspace's usage.
+    /// The file, the folder, the upload, the blob or the work; nil for a workspace's usage.
     pub id: Uuid,
 }
 
@@ -52,7 +54,7 @@ impl Store {
         let rows = page.rows.into_iter().filter_map(|listed| {
             let read = owner_and_id(&listed.pk);
             if read.is_none() {
-                warn!("a row is due that is no file, upload, blob, work, export or quota");
+                warn!("a row is due that is no file, folder, upload, blob, work, export or quota");
             }
             read.map(|(workspace, id)| DueId { workspace, id })
         });
@@ -89,27 +91,56 @@ impl Store {
         Ok(sent)
     }
 
-    /// Erases a file whose time is up, or goes on with one whose erasure stopped half-way.
+    /// Erases a file whose time is up, or that in the trash, or goes on with one whose erasure stopped half-way.
     ///
     /// None when there is nothing to do, as when someone else was faster.
     pub async fn erase_due(&self, workspace: &WorkspaceId, id: FileId) -> Result<Option<Receipt>> {
         let reason = match self.found(workspace, id).await? {
-            Some(Found::File(file)) if file.is_expired(self.clock.now()) => Reason::Expired,
-            Some(Found::Gone(item)) if item.kind == RowKind::Erasing => item.reason,
-            Some(Found::File(_) | Found::Gone(_)) | None => return Ok(None),
+            Some(Found::File(file)) => file.why_due(self.clock.now()),
+            Some(Found::Gone(item)) => (item.kind == RowKind::Erasing).then_some(item.reason),
+            None => None,
+        };
+        let Some(reason) = reason else {
+            return Ok(None);
         };
         let erased = self
             .erase_file(workspace, id, reason, |file| {
-                if file.is_expired(self.clock.now()) {
+                if file.why_due(self.clock.now()) == Some(reason) {
                     Ok(())
                 } else {
-                    Err(crate::table::busy("the file was given more time"))
+                    Err(busy("the file was given more time"))
                 }
             })
             .await;
         match erased {
             Ok(receipt) => Ok(Some(receipt)),
             Err(Error::Busy { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes a folder that was in the trash for long enough. Returns whether it did.
+    pub async fn purge_due(&self, workspace: &WorkspaceId, id: FolderId) -> Result<bool> {
+        let now = self.clock.now();
+        let is_due = |folder: &Folder| {
+            folder.state == FolderState::Trashed && folder.purge_at.is_some_and(|at| at <= now)
+        };
+        match self.found_folder(workspace, id).await? {
+            Some(folder::Found::Folder(folder)) if is_due(&folder) => {}
+            Some(_) | None => return Ok(false),
+        }
+        let deleted = self
+            .delete_folder_for(workspace, id, Reason::Purged, |upwards| {
+                if upwards.first().is_some_and(is_due) {
+                    Ok(())
+                } else {
+                    Err(busy("the folder was taken out of the trash"))
+                }
+            })
+            .await;
+        match deleted {
+            Ok(_) => Ok(true),
+            Err(Error::Busy { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -39,6 +39,8 @@ struct FileItem {
     updated_at: Timestamp,
     expires_at: Option<Timestamp>,
     file_state: State,
+    #[serde(default)]
+    purge_at: Option<Timestamp>,
     facts: Facts,
     #[serde(default)]
     given_date: Option<Date>,
@@ -53,6 +55,8 @@ struct FileItem {
     created_sk: String,
     list_pk: String,
     list_sk: String,
+    folder_pk: String,
+    folder_sk: String,
     due_pk: Option<String>,
     due_sk: Option<String>,
 }
@@ -206,6 +210,7 @@ impl From<FileItem> for File {
             updated_at: item.updated_at,
             expires_at: item.expires_at,
             state: item.file_state,
+            purge_at: item.purge_at,
             facts: item.facts,
             given_date: item.given_date,
             summary: item.summary,
@@ -224,9 +229,7 @@ impl From<FileItem> for File {
 fn file_row(workspace: &WorkspaceId, file: &File) -> Result<Row> {
     let created = keys::created_file(workspace, file.id);
     let listed = keys::listed_file(workspace, file.updated_at, file.id);
-    let due = file
-        .expires_at
-        .map(|at| Due::Expiry.key(at, file.id.uuid()));
+    let due = file.due_at().map(|at| Due::Expiry.key(at, file.id.uuid()));
     let (due_partition, due_position) = due.map(|key| (key.pk, key.sk)).unzip();
     let item = FileItem {
         kind: RowKind::File,
@@ -244,6 +247,7 @@ fn file_row(workspace: &WorkspaceId, file: &File) -> Result<Row> {
         updated_at: file.updated_at,
         expires_at: file.expires_at,
         file_state: file.state,
+        purge_at: file.purge_at,
         facts: file.facts.clone(),
         given_date: file.given_date,
         summary: file.summary.clone(),
@@ -256,6 +260,8 @@ fn file_row(workspace: &WorkspaceId, file: &File) -> Result<Row> {
         created_pk: created.pk,
         created_sk: created.sk,
         list_pk: listed.pk,
+        folder_pk: keys::files_in(workspace, file.folder, file.state),
+        folder_sk: listed.sk.clone(),
         list_sk: listed.sk,
         due_pk: due_partition,
         due_sk: due_position,
@@ -671,5 +677,6 @@ fn gone_reason(reason: Reason) -> &'static str {
         Reason::Expired => "its time was up",
         // Of a file that is gone, nothing was only pruned.
         Reason::Deleted | Reason::Pruned => "it was deleted",
+        Reason::Purged => "its time in the trash was up",
     }
 }

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
-use crate::keys::{CHILD_FOLDER_PREFIX, Key, TALLY_PREFIX, folder_partition};
+use crate::keys::{CHILD_FOLDER_PREFIX, Due, Key, TALLY_PREFIX, folder_partition};
 use crate::table::{Expression, Page, Query, Row, Write, from_row, to_row};
 use crate::tally;
 
@@ -34,9 +34,13 @@ struct FolderItem {
     created_at: Timestamp,
     updated_at: Timestamp,
     folder_state: FolderState,
+    #[serde(default)]
+    purge_at: Option<Timestamp>,
     height: usize,
     revision: u64,
     about: Option<JobId>,
+    due_pk: Option<String>,
+    due_sk: Option<String>,
 }
 
 /// What remains of a folder: what it was in. Without its name, which is gone with it.
@@ -157,6 +161,7 @@ impl From<FolderItem> for Folder {
             created_at: item.created_at,
             updated_at: item.updated_at,
             state: item.folder_state,
+            purge_at: item.purge_at,
             height: item.height,
             revision: item.revision,
             job: item.about,
@@ -178,6 +183,10 @@ pub(crate) fn read(row: Row) -> Result<Found> {
 
 /// The row of a folder.
 pub(crate) fn folder_row(workspace: &WorkspaceId, folder: &Folder) -> Result<Row> {
+    let due = folder
+        .purge_at
+        .map(|at| Due::Trash.key(at, folder.id.uuid()));
+    let (due_partition, due_position) = due.map(|key| (key.pk, key.sk)).unzip();
     let item = FolderItem {
         folder: folder.id,
         parent: folder.parent,
@@ -185,9 +194,12 @@ pub(crate) fn folder_row(workspace: &WorkspaceId, folder: &Folder) -> Result<Row
         created_at: folder.created_at,
         updated_at: folder.updated_at,
         folder_state: folder.state,
+        purge_at: folder.purge_at,
         height: folder.height,
         revision: folder.revision,
         about: folder.job,
+        due_pk: due_partition,
+        due_sk: due_position,
     };
     to_row(Key::folder(workspace, folder.id), &item)
 }

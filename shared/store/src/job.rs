@@ -311,7 +311,10 @@ impl Store {
             Task::TrashFolder { folder } | Task::RestoreFolder { folder } => {
                 self.place_subtree(workspace, *folder, kept).await?
             }
-            Task::DeleteFolder { folder } => self.erase_subtree(workspace, *folder, kept).await?,
+            Task::DeleteFolder { folder, reason } => {
+                self.erase_subtree(workspace, *folder, *reason, kept)
+                    .await?
+            }
             Task::Check { dry_run } => self.check_step(workspace, kept.id, *dry_run, kept).await?,
             Task::ExportFiles { what, versions } => {
                 // Boxed: with them the future of a step is too large.

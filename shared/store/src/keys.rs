@@ -50,6 +50,7 @@
 //! |---|---|---|---|
 //! | `created` | `W#{workspace}#F#{shard}` | `{file}`, which begins with the time | the files of a workspace in the order they were made |
 //! | `list` | `W#{workspace}#F#{shard}` | `{updated_at}#{file}` | the files of a workspace, and those that are gone, in the order they were changed |
+//! | `folder` | `W#{workspace}#F#{folder}#{state}` | `{updated_at}#{file}` | the files of a folder, or those that went into the trash from it, in the order they were changed |
 //! | `list` | `W#{workspace}#S` | the signature | the dossiers of a workspace |
 //! | `list` | `W#{workspace}#J` | `{job}`, which begins with the time | the jobs of a workspace |
 //! | `due` | `{kind}#{shard}` | `{time}#{id}` | what the sweep must look at, over all workspaces |
@@ -60,6 +61,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::dossier::Signature;
+use domain::file::State;
 use domain::name::FileName;
 use domain::summary::SummaryKey;
 use domain::tag::Tag;
@@ -548,11 +550,23 @@ pub fn listed_file(workspace: &WorkspaceId, updated_at: Timestamp, file: FileId)
     }
 }
 
+/// The partition of a folder's files in the `folder` index: of those that are there, or that went into
+/// the trash from it by themselves.
+pub fn files_in(workspace: &WorkspaceId, folder: FolderId, state: State) -> String {
+    let state = match state {
+        State::Active => "active",
+        State::Trashed => "trashed",
+    };
+    format!("W#{workspace}#F#{folder}#{state}")
+}
+
 /// What the sweep looks for in the `due` index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// Files whose time is up.
+    /// Files whose time is up, or that in the trash.
     Expiry,
+    /// Folders that were in the trash for long enough.
+    Trash,
     /// Uploads that were left open.
     Upload,
     /// Blobs that nothing refers to any more.
@@ -566,17 +580,38 @@ pub enum Due {
 }
 
 impl Due {
+    /// All of them, in the order in which a sweep goes over them.
+    pub const ALL: [Self; 7] = [
+        Self::Work,
+        Self::Upload,
+        Self::Expiry,
+        Self::Trash,
+        Self::Blob,
+        Self::Export,
+        Self::Usage,
+    ];
+
     /// The partition of one shard of what is due.
     pub fn partition(self, shard: u8) -> String {
-        let kind = match self {
+        format!("{}#{shard}", self.word())
+    }
+
+    /// Reads which a partition is of.
+    pub fn of_partition(partition: &str) -> Option<Self> {
+        let (word, _) = partition.split_once('#')?;
+        Self::ALL.into_iter().find(|due| due.word() == word)
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
             Self::Expiry => "expiry",
+            Self::Trash => "trash",
             Self::Upload => "upload",
             Self::Blob => "blob",
             Self::Work => "work",
             Self::Usage => "usage",
             Self::Export => "export",
-        };
-        format!("{kind}#{shard}")
+        }
     }
 
     /// A row in the `due` index; `id` keeps rows of one instant apart and chooses the shard.
@@ -600,12 +635,12 @@ pub fn due_until(now: Timestamp) -> String {
     format!("{}#~", sortable(now))
 }
 
-/// Reads the partition key of a row that can be due: a file, an upload, a blob, work, an export, or a
-/// quota, which has no id but the workspace. None for any other.
+/// Reads the partition key of a row that can be due: a file, a folder, an upload, a blob, work, an
+/// export, or a quota, which has no id but the workspace. None for any other.
 pub fn owner_and_id(pk: &str) -> Option<(WorkspaceId, uuid::Uuid)> {
     let mut parts = pk.strip_prefix("W#")?.split('#');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(workspace), Some("F" | "U" | "B" | "O" | "E"), Some(id), None) => {
+        (Some(workspace), Some("F" | "D" | "U" | "B" | "O" | "E"), Some(id), None) => {
             Some((workspace.parse().ok()?, id.parse().ok()?))
         }
         (Some(workspace), Some("Q"), None, None) => {
@@ -698,6 +733,7 @@ mod tests {
         let id = uuid::Uuid::from_u128(7);
         for key in [
             Key::file(&workspace, FileId::new(id)),
+            Key::folder(&workspace, FolderId::new(id)),
             Key::upload(&workspace, UploadId::new(id)),
             Key::blob(&workspace, BlobId::new(id)),
             Key::work(&workspace, WorkId::new(id)),

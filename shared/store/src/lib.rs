@@ -71,6 +71,7 @@ use crate::queue::Queue;
 use crate::quota::{Quota, Shard};
 use crate::receipt_key::Signer;
 use crate::table::Table;
+use crate::trash::TrashTime;
 
 /// The table, the blobs and the queues of one deployment.
 #[derive(Clone)]
@@ -87,6 +88,8 @@ pub struct Store {
     pub ids: Ids,
     /// The quota a workspace begins with.
     pub quota: Quota,
+    /// How long things stay in the trash.
+    pub trash_time: TrashTime,
     /// From which shard of a workspace's quota this process reserves.
     pub shard: Shard,
     /// What signs receipts.

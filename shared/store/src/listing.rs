@@ -1,18 +1,18 @@
-//! Lists of a workspace's files, from indexes that are spread over shards.
+//! Lists of the files of a workspace, from indexes that are spread over shards, and of a folder.
 
 use std::collections::HashMap;
 
-use domain::file::File;
-use domain::{FileId, Result, WorkspaceId};
+use domain::file::State;
+use domain::{FileId, FolderId, Result, WorkspaceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::file::Known;
-use crate::keys::{self, IndexKey, LIST_SHARDS};
+use crate::keys::{self, LIST_SHARDS};
 use crate::table::{Expression, Query};
 
-/// The order of a listing of a workspace.
+/// The order of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// The newest first. A file keeps its place, so it comes once, whatever happens between pages.
@@ -22,6 +22,9 @@ pub enum Order {
     /// What changed at an instant or after, the last changed last. A file that changes between
     /// pages moves to the end and comes again, so none is missed.
     ChangedSince(Timestamp),
+    /// Of a folder alone, the last changed first: the files that are there, or that went into the trash
+    /// from it by themselves.
+    ChangedIn(FolderId, State),
 }
 
 impl Order {
@@ -29,39 +32,45 @@ impl Order {
         match self {
             Self::Created => "created",
             Self::Changed | Self::ChangedSince(_) => "list",
+            Self::ChangedIn(..) => "folder",
+        }
+    }
+
+    fn partitions(self, workspace: &WorkspaceId) -> Vec<String> {
+        match self {
+            Self::Created | Self::Changed | Self::ChangedSince(_) => (0..LIST_SHARDS)
+                .map(|shard| keys::listed_files(workspace, shard))
+                .collect(),
+            Self::ChangedIn(folder, state) => vec![keys::files_in(workspace, folder, state)],
         }
     }
 
     const fn is_descending(self) -> bool {
         match self {
-            Self::Created | Self::Changed => true,
+            Self::Created | Self::Changed | Self::ChangedIn(..) => true,
             Self::ChangedSince(_) => false,
         }
     }
 
     fn range(self, after: Option<&ListPosition>) -> Option<Expression> {
         let (comparison, from) = match (self, after) {
-            (Self::Created | Self::Changed, None) => return None,
-            (Self::Created | Self::Changed, Some(after)) => ("{sk} < :from", after.0.clone()),
             (Self::ChangedSince(_), Some(after)) => ("{sk} > :from", after.0.clone()),
             (Self::ChangedSince(since), None) => ("{sk} >= :from", keys::sortable(since)),
+            (Self::Created | Self::Changed | Self::ChangedIn(..), Some(after)) => {
+                ("{sk} < :from", after.0.clone())
+            }
+            (Self::Created | Self::Changed | Self::ChangedIn(..), None) => return None,
         };
         Some(Expression::new(comparison).text(":from", from))
     }
 }
 
-/// Where a listing of a workspace goes on: after this file in its order.
+/// Where a listing goes on: after this file in its order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ListPosition(String);
 
 impl ListPosition {
-    /// The position of a file in the order of changes.
-    pub fn changed(workspace: &WorkspaceId, file: &File) -> Self {
-        let IndexKey { sk, .. } = keys::listed_file(workspace, file.updated_at, file.id);
-        Self(sk)
-    }
-
     /// Says whether this is a place in the order of changes that lies before `since`.
     pub fn is_before(&self, since: Timestamp) -> bool {
         self.0 < keys::sortable(since)
@@ -78,16 +87,16 @@ pub struct FileListing {
     pub next: Option<ListPosition>,
 }
 
-/// A file as both indexes carry it.
+/// A file as the indexes carry it.
 #[derive(Deserialize)]
 struct Listed {
     id: FileId,
-    #[serde(alias = "created_sk", alias = "list_sk")]
+    #[serde(alias = "created_sk", alias = "list_sk", alias = "folder_sk")]
     position: ListPosition,
 }
 
 impl Store {
-    /// Lists a page of a workspace's files.
+    /// Lists a page of files.
     ///
     /// The index is asked for ids only; the files are read from the table, so that what is shown
     /// is what is there.
@@ -99,10 +108,11 @@ impl Store {
         limit: usize,
     ) -> Result<FileListing> {
         let page = i32::try_from(limit).unwrap_or(i32::MAX);
-        let shards = (0..LIST_SHARDS).map(|shard| {
+        let partitions = order.partitions(workspace).into_iter();
+        let partitions = partitions.map(|partition| {
             self.table.query::<Listed>(Query {
                 index: Some(order.index()),
-                partition: keys::listed_files(workspace, shard),
+                partition,
                 range: order.range(after),
                 descending: order.is_descending(),
                 limit: page,
@@ -110,7 +120,7 @@ impl Store {
             })
         });
         let mut listed: Vec<Listed> = Vec::new();
-        for rows in futures::future::try_join_all(shards).await? {
+        for rows in futures::future::try_join_all(partitions).await? {
             listed.extend(rows.rows);
         }
         listed.sort_by(|a, b| a.position.cmp(&b.position));

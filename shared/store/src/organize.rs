@@ -150,8 +150,9 @@ impl Store {
             if file.state == State::Trashed || !place.is_active() {
                 return Ok(file);
             }
-            file.state = State::Trashed;
             let now = self.clock.now();
+            file.state = State::Trashed;
+            file.purge_at = self.trash_time.end(now);
             let writes = vec![
                 change_file(workspace, &mut file, now)?,
                 free_name(workspace, &file),
@@ -194,6 +195,7 @@ impl Store {
             }
             let mut file = before.clone();
             file.state = State::Active;
+            file.purge_at = None;
             let above = nearest_active(&upwards);
             file.folder = above.first().map_or(FolderId::ROOT, |folder| folder.id);
             if on_taken == OnTaken::Rename {

@@ -65,8 +65,8 @@ struct Open {
 enum Purpose {
     /// Each file is to be in the dossiers that its place calls for.
     Place,
-    /// Everything goes, for this job.
-    Erase(JobId),
+    /// Everything goes, for this job and reason.
+    Erase(JobId, receipt::Reason),
 }
 
 /// What was done in a step so far.
@@ -115,9 +115,10 @@ impl Store {
         &self,
         workspace: &WorkspaceId,
         root: FolderId,
+        reason: receipt::Reason,
         kept: &JobItem,
     ) -> Result<Step> {
-        self.walk_on(workspace, root, kept, Purpose::Erase(kept.id))
+        self.walk_on(workspace, root, kept, Purpose::Erase(kept.id, reason))
             .await
     }
 
@@ -158,7 +159,7 @@ impl Store {
             }
             doing.things += 1;
             let folder = open.folder;
-            let Purpose::Erase(job) = purpose else {
+            let Purpose::Erase(job, _) = purpose else {
                 walk.open.pop();
                 continue;
             };
@@ -239,7 +240,7 @@ impl Store {
     ) -> Result<bool> {
         match purpose {
             Purpose::Place => self.place_again(workspace, file).await,
-            Purpose::Erase(_) => {
+            Purpose::Erase(_, reason) => {
                 let still = |file: &domain::file::File| {
                     if file.folder == folder && file.state == State::Active {
                         Ok(())
@@ -247,10 +248,7 @@ impl Store {
                         Err(Error::not_found(Kind::File, file.id))
                     }
                 };
-                let erased = self
-                    .erase_file(workspace, file, receipt::Reason::Deleted, still)
-                    .await;
-                match erased {
+                match self.erase_file(workspace, file, reason, still).await {
                     Ok(_) => Ok(true),
                     Err(Error::NotFound {
                         kind: Kind::File, ..

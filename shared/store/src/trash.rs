@@ -4,9 +4,13 @@
 //! because that is looked up from folder to folder. What follows from it, file by file, is left to a
 //! job, which the same transaction asks for.
 
+use std::str::FromStr;
+
 use domain::folder::{Folder, FolderState, Tally, deleted};
 use domain::job::{self, Job};
+use domain::receipt::Reason;
 use domain::{Error, FolderId, Kind, Result, WorkspaceId};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
@@ -21,6 +25,52 @@ use crate::tree::{CLAIM, is_too_deep, name_taken, room_below};
 
 /// How often a change is tried again when the folders around it change meanwhile.
 const TRIES: u32 = 16;
+
+/// How long things stay in the trash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrashTime {
+    /// So many days, at least one.
+    Days(u16),
+    /// Until someone deletes them.
+    Forever,
+}
+
+impl TrashTime {
+    /// When the trash lets go of what came into it at this time.
+    pub(crate) fn end(self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Days(days) => {
+                let time = SignedDuration::from_hours(24 * i64::from(days));
+                now.checked_add(time).ok()
+            }
+            Self::Forever => None,
+        }
+    }
+}
+
+impl Default for TrashTime {
+    /// A month, as people know it from elsewhere.
+    fn default() -> Self {
+        Self::Days(30)
+    }
+}
+
+impl FromStr for TrashTime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "forever" {
+            return Ok(Self::Forever);
+        }
+        match text.parse() {
+            Ok(days @ 1..) => Ok(Self::Days(days)),
+            Ok(0) | Err(_) => Err(format!(
+                "things stay in the trash for a number of days from 1 to {}, or forever: {text:?} is neither",
+                u16::MAX
+            )),
+        }
+    }
+}
 
 /// A folder in the trash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +119,7 @@ impl Store {
             writes.push(row);
             let after = Folder {
                 state: FolderState::Trashed,
+                purge_at: self.trash_time.end(self.clock.now()),
                 ..folder
             };
             let task = job::Task::TrashFolder { folder: id };
@@ -93,6 +144,18 @@ impl Store {
         id: FolderId,
         still: impl Fn(&[Folder]) -> Result<()>,
     ) -> Result<Changed> {
+        self.delete_folder_for(workspace, id, Reason::Deleted, still)
+            .await
+    }
+
+    /// Deletes a folder as [`Store::delete_folder`] does, for this reason.
+    pub(crate) async fn delete_folder_for(
+        &self,
+        workspace: &WorkspaceId,
+        id: FolderId,
+        reason: Reason,
+        still: impl Fn(&[Folder]) -> Result<()>,
+    ) -> Result<Changed> {
         for _ in 0..TRIES {
             match self.found_folder(workspace, id).await? {
                 Some(Found::Removed { job, .. }) => {
@@ -108,7 +171,7 @@ impl Store {
                         return Ok(Changed { folder: None, job });
                     }
                     // The last job was given up: another one goes on.
-                    let task = job::Task::DeleteFolder { folder: id };
+                    let task = job::Task::DeleteFolder { folder: id, reason };
                     let changed = self.change_with_job(workspace, folder, task, Vec::new());
                     if let Some(changed) = changed.await? {
                         return Ok(changed);
@@ -127,9 +190,10 @@ impl Store {
             };
             let after = Folder {
                 state: FolderState::Erasing,
+                purge_at: None,
                 ..folder
             };
-            let task = job::Task::DeleteFolder { folder: id };
+            let task = job::Task::DeleteFolder { folder: id, reason };
             if let Some(changed) = self.change_with_job(workspace, after, task, writes).await? {
                 return Ok(changed);
             }
@@ -168,6 +232,7 @@ impl Store {
             let parent = target.first().map_or(FolderId::ROOT, |folder| folder.id);
             let mut after = Folder {
                 state: FolderState::Active,
+                purge_at: None,
                 parent,
                 ..folder.clone()
             };

@@ -160,10 +160,16 @@ impl Client {
 
     /// PUTs to a signed URL with the headers that were signed.
     pub async fn put_signed(&self, part: &Value, bytes: impl Into<reqwest::Body>) -> Answer {
+        let bytes = bytes.into();
+        let length = bytes.as_bytes().map(<[u8]>::len);
         let mut request = self
             .http
             .put(part["url"].as_str().expect("a URL"))
             .body(bytes);
+        // It is signed, and hyper says none of no bytes.
+        if let Some(length) = length {
+            request = request.header("content-length", length);
+        }
         for (name, value) in part["headers"].as_object().into_iter().flatten() {
             request = request.header(name, value.as_str().unwrap_or_default());
         }

@@ -17,6 +17,7 @@ use runtime::batch::Backoff;
 use runtime::clock::Clock;
 use serde_json::json;
 use store::quota::Quota;
+use store::trash::TrashTime;
 use tempfile::TempDir;
 
 use crate::client::Client;
@@ -31,6 +32,8 @@ const REST: Duration = Duration::from_mins(1);
 pub struct Options {
     /// The quota of its workspaces.
     pub quota: Quota,
+    /// How long things stay in the trash.
+    pub trash_time: TrashTime,
     /// What may be uploaded.
     pub uploads: upload::Limits,
     /// What writes summaries.
@@ -51,6 +54,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             quota: Quota::default(),
+            trash_time: TrashTime::default(),
             uploads: upload::Limits::default(),
             model: Arc::new(ai::Extractive),
             reading: Limits::default(),
@@ -209,6 +213,7 @@ async fn serve(folder: &Path, options: &Options, clock: &Clock) -> Server {
     let mut stack = StackSettings::new(folder.join("data"));
     stack.clock = clock.clone();
     stack.quota = options.quota;
+    stack.trash_time = options.trash_time;
     stack.queue = options.queue;
     Server::start(ServerSettings {
         stack,

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use store::blob::ObjectKey;
 use store::keys::{self, Due, Key};
 use store::table::{Expression, Write, to_row};
+use store::trash::TrashTime;
 use testkit::{Client, Options, Sheaf, assert_doctor_clean, run_doctor};
 use uuid::Uuid;
 
@@ -439,13 +440,27 @@ async fn a_check_is_for_admins_and_of_their_own_workspace_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_sweeps_should_have_done_is_found_when_none_runs() {
-    let Some(sheaf) = start_with(Options::default()).await else {
+    let options = Options {
+        trash_time: TrashTime::Days(7),
+        ..Options::default()
+    };
+    let Some(sheaf) = start_with(options).await else {
         return;
     };
     let client = sheaf.admin();
     let open = json!({"name": "open.bin", "size_bytes": 5});
     client.post("/v1/uploads", &open).await.expect(201);
     let file = client.put("name=a.txt", "a file").await;
+    let trashed = client.put("name=b.txt", "a file in the trash").await;
+    let inside = client.put("name=c.txt&folder=/f", "a folder in it").await;
+    sheaf.rest().await;
+    for path in [
+        format!("/v1/files/{}", id(&trashed)),
+        format!("/v1/folders/{}", inside["folder_id"].as_str().unwrap()),
+    ] {
+        let answer = client.delete(&path).await;
+        assert!(answer.status.is_success(), "{answer:?}");
+    }
     sheaf.rest().await;
     // A deletion that stopped half-way: the row is marked, and that is all.
     let store = sheaf.store();
@@ -476,8 +491,10 @@ async fn what_sweeps_should_have_done_is_found_when_none_runs() {
     let (_, findings) = run_doctor(&sheaf, "acme", true).await;
     assert_eq!(count(&findings, Kind::StaleUpload), 1, "{findings:#?}");
     assert_eq!(count(&findings, Kind::StoppedErasing), 1, "{findings:#?}");
-    assert_eq!(findings.len(), 2, "{findings:#?}");
+    assert_eq!(count(&findings, Kind::OverdueTrash), 2, "{findings:#?}");
+    assert_eq!(findings.len(), 4, "{findings:#?}");
     run_doctor(&sheaf, "acme", false).await;
+    sheaf.rest().await;
     let (_, findings) = run_doctor(&sheaf, "acme", true).await;
     assert_eq!(findings, Vec::<Value>::new());
     client.get(&format!("/v1/files/{file}")).await.expect(410);

@@ -23,6 +23,7 @@ mod messages;
 mod model;
 mod names;
 mod process;
+mod purge;
 mod quota;
 mod repeats;
 mod routes;

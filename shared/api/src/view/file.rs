@@ -66,6 +66,10 @@ pub struct FileView {
     /// active or trashed.
     #[schema(example = "active")]
     state: &'static str,
+    /// When the trash lets go of it, by itself or with its folder: a sweep soon after deletes it for good.
+    /// Null outside of the trash, and where things stay there for ever.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    purge_at: Option<Timestamp>,
     /// Its summary, once it is written.
     summary: Option<SummaryView>,
     /// Why it has none: `no_text` or unsupported.
@@ -162,9 +166,10 @@ impl FileView {
 
     /// Shows a file whose folder is in `place`: in a folder of the trash it is in the trash.
     pub fn placed(file: File, place: &Place) -> Self {
-        let state = place.state_of(&file);
+        let (state, purge_at) = (place.state_of(&file), place.purge_of(&file));
         Self {
             state: self::state(state),
+            purge_at,
             ..Self::new(file, &place.path)
         }
     }
@@ -192,6 +197,7 @@ impl FileView {
             last_accessed_at: file.last_accessed_at,
             download_count: file.download_count,
             state: state(file.state),
+            purge_at: file.purge_at,
             summary: file.summary.map(|summary| SummaryView {
                 text: summary.text,
                 model: summary.model,

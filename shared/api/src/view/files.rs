@@ -27,7 +27,7 @@ pub struct FilePage {
 pub struct GoneFileView {
     /// What it was known by.
     id: Uuid,
-    /// expired or deleted.
+    /// expired, deleted or purged from the trash.
     #[schema(example = "deleted")]
     reason: &'static str,
     /// Since when it is gone.

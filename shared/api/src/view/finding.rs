@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Finding)]
 pub struct FindingView {
-    /// What is wrong: expired, `stopped_erasing`, `stale_upload`, `overdue_blob`, `lost_work`,
-    /// `orphan_object`, `missing_object`, `orphan_row`, `wrong_reference_count`, `wrong_counter`,
+    /// What is wrong: expired, `overdue_trash`, `stopped_erasing`, `stale_upload`, `overdue_blob`,
+    /// `lost_work`, `orphan_object`, `missing_object`, `orphan_row`, `wrong_reference_count`, `wrong_counter`,
     /// `leaked_reservation`, `wrong_quota` or `unreadable_row`.
     #[schema(example = "orphan_object")]
     kind: &'static str,

@@ -24,6 +24,10 @@ pub struct FolderView {
     /// active or trashed. What is in a folder of the trash is in the trash.
     #[schema(example = "active")]
     state: &'static str,
+    /// When the trash lets go of it, by itself or with a folder above it: a sweep soon after deletes it for
+    /// good. Null outside of the trash, and where things stay there for ever.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    purge_at: Option<Timestamp>,
     /// How many files are directly in it.
     file_count: u64,
     /// How many folders are directly in it.
@@ -77,6 +81,7 @@ impl FolderView {
             name: folder.name.into(),
             parent_id: Some(folder.parent.uuid()),
             state: place.state.as_str(),
+            purge_at: place.purge_at,
             created_at: Some(folder.created_at),
             updated_at: Some(folder.updated_at),
             ..Self::root(tally)
@@ -93,6 +98,7 @@ impl FolderView {
             parent_id: None,
             path: place.path.to_string(),
             state: place.state.as_str(),
+            purge_at: place.purge_at,
             file_count: count(tally.files),
             folder_count: count(tally.folders),
             size_bytes: count(tally.bytes),

@@ -18,7 +18,7 @@ pub struct ReceiptView {
     workspace: String,
     /// The file that was removed, or whose versions were.
     file_id: Uuid,
-    /// Why: expired, deleted, or pruned, where the file itself stays.
+    /// Why: expired, deleted, purged from the trash, or pruned, where the file itself stays.
     #[schema(value_type = String, example = "expired")]
     reason: Reason,
     /// When it was no longer readable.

@@ -2,12 +2,14 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::finding::{Kind, Outcome};
-use domain::{BlobId, FileId, Result, UploadId, WorkId};
-use jiff::SignedDuration;
+use domain::{BlobId, FileId, FolderId, Result, UploadId, WorkId};
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::Check;
-use crate::keys::{self, Key};
+use crate::file::{self, Found};
+use crate::keys::{self, Due, Key};
 use crate::table::Row;
 
 /// How long something may be due before a sweep must have come to it: six of them.
@@ -32,43 +34,42 @@ impl Check<'_> {
         let Some((_, id)) = keys::owner_and_id(&key.pk) else {
             return Ok(());
         };
-        let kind = match due.split('#').next().unwrap_or_default() {
-            "expiry" if text("kind") == Some("file") => Kind::Expired,
-            "expiry" => Kind::StoppedErasing,
-            "upload" => Kind::StaleUpload,
-            "blob" => Kind::OverdueBlob,
-            "work" => Kind::LostWork,
-            _ => return Ok(()),
-        };
-        let still = self.is_due_as(key, due_sk).await?;
-        if !still {
+        let Some(due) = Due::of_partition(due) else {
             return Ok(());
-        }
-        let (about, detail) = match kind {
-            Kind::Expired => (
-                format!("file {id}"),
-                "its time was up: it is removed, with a receipt",
+        };
+        let (kind, about, detail) = match due {
+            Due::Expiry => {
+                let (kind, detail) = of_file(row, self.store.clock.now())?;
+                (kind, format!("file {id}"), detail)
+            }
+            Due::Trash => (
+                Kind::OverdueTrash,
+                format!("folder {id}"),
+                "it was in the trash for long enough: it is deleted, with all it holds",
             ),
-            Kind::StoppedErasing => (
-                format!("file {id}"),
-                "its deletion had stopped half-way: it is finished, with a receipt",
-            ),
-            Kind::StaleUpload => (
+            Due::Upload => (
+                Kind::StaleUpload,
                 format!("upload {id}"),
                 "its session had run out: it is aborted",
             ),
-            Kind::OverdueBlob => (
+            Due::Blob => (
+                Kind::OverdueBlob,
                 format!("blob {id}"),
                 "nothing refers to it: its object is removed",
             ),
-            _ => (
+            Due::Work => (
+                Kind::LostWork,
                 format!("work {id}"),
                 "its message was lost: it is sent again",
             ),
+            Due::Usage | Due::Export => return Ok(()),
         };
+        if !self.is_due_as(key, due_sk).await? {
+            return Ok(());
+        }
         let mut outcome = self.mended();
         if !self.dry_run {
-            self.do_what_is_due(kind, id).await?;
+            self.do_what_is_due(due, id).await?;
             if self.is_due_as(key, due_sk).await? {
                 outcome = Outcome::Left;
             }
@@ -88,30 +89,44 @@ impl Check<'_> {
     }
 
     /// Does what the sweep would do.
-    async fn do_what_is_due(&self, kind: Kind, id: uuid::Uuid) -> Result<()> {
+    async fn do_what_is_due(&self, due: Due, id: Uuid) -> Result<()> {
         let (store, workspace) = (self.store, self.workspace);
-        match kind {
-            Kind::Expired | Kind::StoppedErasing => {
+        match due {
+            Due::Expiry => {
                 store.erase_due(workspace, FileId::new(id)).await?;
             }
-            Kind::StaleUpload => {
+            Due::Trash => {
+                store.purge_due(workspace, FolderId::new(id)).await?;
+            }
+            Due::Upload => {
                 store.abort_due(workspace, UploadId::new(id)).await?;
             }
-            Kind::OverdueBlob => {
+            Due::Blob => {
                 store.remove_due_blob(workspace, BlobId::new(id)).await?;
             }
-            Kind::LostWork => {
+            Due::Work => {
                 store.resend(workspace, WorkId::new(id)).await?;
             }
-            Kind::OrphanObject
-            | Kind::MissingObject
-            | Kind::OrphanRow
-            | Kind::WrongReferenceCount
-            | Kind::WrongCounter
-            | Kind::LeakedReservation
-            | Kind::WrongQuota
-            | Kind::UnreadableRow => {}
+            Due::Usage | Due::Export => {}
         }
         Ok(())
     }
+}
+
+/// What is wrong with a file that has been due for long.
+fn of_file(row: &Row, now: Timestamp) -> Result<(Kind, &'static str)> {
+    Ok(match file::read(row.clone())? {
+        Found::Gone(_) => (
+            Kind::StoppedErasing,
+            "its deletion had stopped half-way: it is finished, with a receipt",
+        ),
+        Found::File(file) if file.is_expired(now) => (
+            Kind::Expired,
+            "its time was up: it is removed, with a receipt",
+        ),
+        Found::File(_) => (
+            Kind::OverdueTrash,
+            "it was in the trash for long enough: it is removed, with a receipt",
+        ),
+    })
 }

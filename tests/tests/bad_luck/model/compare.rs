@@ -97,7 +97,7 @@ impl Run {
             let shown = self.client.get(&path).await.expect(200).json();
             let inside = self.model.files.values();
             let inside: Vec<_> = inside
-                .filter(|file| file.folder == id && !file.trashed)
+                .filter(|file| file.folder == id && file.trashed_at.is_none())
                 .collect();
             let children: BTreeMap<String, String> = self
                 .model
@@ -124,7 +124,7 @@ impl Run {
             }
         }
         let trashed = self.model.folders.iter();
-        let trashed = trashed.filter(|(_, folder)| folder.state == State::Trashed);
+        let trashed = trashed.filter(|(_, folder)| matches!(folder.state, State::Trashed(_)));
         let trashed: BTreeSet<String> = trashed.map(|(id, _)| id.clone()).collect();
         let found = self.listed("/v1/folders?state=trashed&limit=20").await;
         let found: BTreeSet<String> = found.into_keys().collect();

@@ -35,8 +35,8 @@ pub(super) const QUOTA: Refusal = refusal(507, "quota_exceeded");
 pub(super) struct File {
     pub(super) name: String,
     pub(super) folder: String,
-    /// Whether it was put into the trash by itself.
-    pub(super) trashed: bool,
+    /// When it was put into the trash by itself, in minutes since the beginning.
+    pub(super) trashed_at: Option<u64>,
     pub(super) versions: BTreeMap<u32, Bytes>,
     pub(super) version: u32,
     /// In minutes since the beginning.
@@ -54,7 +54,8 @@ impl File {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Active,
-    Trashed,
+    /// Since so many minutes after the beginning.
+    Trashed(u64),
     /// It is gone; what it was in is still known.
     Removed,
 }
@@ -137,6 +138,8 @@ pub(super) struct Workspace {
     pub(super) now: u64,
     pub(super) quota_bytes: u64,
     pub(super) quota_files: u64,
+    /// How many minutes things stay in the trash.
+    pub(super) trash_time: u64,
 }
 
 pub(super) fn root() -> String {
@@ -182,7 +185,7 @@ impl Workspace {
         let upwards = self.upwards(folder);
         upwards
             .iter()
-            .any(|id| self.folders[*id].state == State::Trashed)
+            .any(|id| matches!(self.folders[*id].state, State::Trashed(_)))
     }
 
     /// The path of what is in a folder.
@@ -205,7 +208,10 @@ impl Workspace {
 
     pub(super) fn holder(&self, folder: &str, name: &str) -> Option<Holder> {
         let file = self.files.iter().find(|(_, file)| {
-            file.folder == folder && file.name == name && !file.trashed && !self.is_expired(file)
+            file.folder == folder
+                && file.name == name
+                && file.trashed_at.is_none()
+                && !self.is_expired(file)
         });
         if let Some((id, _)) = file {
             return Some(Holder::File(id.clone()));
@@ -256,7 +262,7 @@ impl Workspace {
 
     /// Whether a file is in the trash, by itself or with a folder.
     pub(super) fn is_trashed(&self, file: &File) -> bool {
-        file.trashed || self.is_in_trash(&file.folder)
+        file.trashed_at.is_some() || self.is_in_trash(&file.folder)
     }
 
     /// Where an upload goes. The folders of its path are there, or to be made.
@@ -293,7 +299,7 @@ impl Workspace {
         let file = File {
             name: name.to_owned(),
             folder: folder.to_owned(),
-            trashed: false,
+            trashed_at: None,
             versions: BTreeMap::from([(1, Rc::clone(&intent.bytes))]),
             version: 1,
             expires_at,
@@ -315,7 +321,7 @@ impl Workspace {
             self.remove_folder(&child);
         }
         let inside = self.files.iter();
-        let inside = inside.filter(|(_, file)| file.folder == id && !file.trashed);
+        let inside = inside.filter(|(_, file)| file.folder == id && file.trashed_at.is_none());
         let inside: Vec<String> = inside.map(|(id, _)| id.clone()).collect();
         for file in inside {
             self.erase(&file);
@@ -336,12 +342,23 @@ impl Workspace {
         self.upwards(below).contains(&folder)
     }
 
-    /// The sweep erases what has expired.
+    /// The sweep erases what has expired, and what was in the trash for long enough.
     pub(super) fn sweep(&mut self) {
-        let expired = self.files.iter().filter(|(_, file)| self.is_expired(file));
-        let expired: Vec<String> = expired.map(|(id, _)| id.clone()).collect();
-        for id in expired {
+        let is_purged = |since: u64| since + self.trash_time <= self.now;
+        let due = self
+            .files
+            .iter()
+            .filter(|(_, file)| self.is_expired(file) || file.trashed_at.is_some_and(is_purged));
+        let due: Vec<String> = due.map(|(id, _)| id.clone()).collect();
+        let folders = self.folders.iter().filter(
+            |(_, folder)| matches!(folder.state, State::Trashed(since) if is_purged(since)),
+        );
+        let folders: Vec<String> = folders.map(|(id, _)| id.clone()).collect();
+        for id in due {
             self.erase(&id);
+        }
+        for id in folders {
+            self.remove_folder(&id);
         }
     }
 }

@@ -14,6 +14,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use store::quota::Quota;
+use store::trash::TrashTime;
 use testkit::{Answer, Client, Options, Sheaf};
 
 use super::expected::{Bytes, Folder, IN_TRASH, NOT_FOUND, Refusal, State, Workspace, root};
@@ -53,6 +54,7 @@ impl Run {
     pub(super) async fn start(seed: u64) -> Self {
         let options = Options {
             quota: QUOTA_OF_ALL,
+            trash_time: TrashTime::Days(1),
             ..Options::default()
         };
         let sheaf = Sheaf::start_with(options).await;
@@ -60,6 +62,7 @@ impl Run {
         let model = Workspace {
             quota_bytes: QUOTA_OF_ALL.bytes,
             quota_files: QUOTA_OF_ALL.files,
+            trash_time: 24 * 60,
             ..Workspace::default()
         };
         Self {

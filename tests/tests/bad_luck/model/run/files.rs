@@ -41,7 +41,7 @@ impl Run {
             let name = name.as_ref().unwrap_or(&file.name);
             let stays = folder.as_ref() == Some(&file.folder) && *name == file.name;
             let holder = folder.and_then(|folder| self.model.holder(&folder, name));
-            if holder.is_some() && !stays && !file.trashed {
+            if holder.is_some() && !stays && file.trashed_at.is_none() {
                 return Err(NAME_TAKEN);
             }
             Ok(())
@@ -199,8 +199,11 @@ impl Run {
         let predicted = self.model.readable(&id).map(|_| ());
         if self.is_done(&answer, predicted, &[200]) {
             let in_folder = self.model.is_in_trash(&self.model.files[&id].folder);
-            if let Some(file) = self.model.files.get_mut(&id) {
-                file.trashed |= !in_folder;
+            let now = self.model.now;
+            if let Some(file) = self.model.files.get_mut(&id)
+                && !in_folder
+            {
+                file.trashed_at.get_or_insert(now);
             }
             self.check_file(&id, &answer.json());
         }
@@ -243,7 +246,7 @@ impl Run {
             let file = super::super::expected::File {
                 name: given,
                 folder: target,
-                trashed: false,
+                trashed_at: None,
                 ..file
             };
             self.model.files.insert(id.clone(), file);

@@ -121,13 +121,13 @@ impl Run {
         } else if !self.model.is_in_trash(&id)
             && let Some(folder) = self.model.folders.get_mut(&id)
         {
-            folder.state = State::Trashed;
+            folder.state = State::Trashed(self.model.now);
         }
     }
 
     pub(super) async fn restore_folder(&mut self) {
         let trashed = self.model.folders.iter();
-        let trashed = trashed.filter(|(_, folder)| folder.state == State::Trashed);
+        let trashed = trashed.filter(|(_, folder)| matches!(folder.state, State::Trashed(_)));
         let trashed: Vec<String> = trashed.map(|(id, _)| id.clone()).collect();
         let id = match self.one_of(&trashed) {
             Some(id) if !self.coin(4) => id,
