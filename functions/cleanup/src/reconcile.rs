@@ -5,8 +5,8 @@
 //! must have its row, every text that old must be of bytes that a version has, staged bytes that old
 //! must be of an open upload that names them, what belongs to an export that old must be of one that is
 //! made or kept, and every multipart upload older than eight days must
-//! have an open session. It walks over all objects, some pages a run, and
-//! remembers where it stopped. Where forgetting some bytes stopped half-way, their text is still
+//! have an open session. It walks over all objects, some pages a run, remembers where it stopped, and
+//! rests for an hour when it has come to the end. Where forgetting some bytes stopped half-way, their text is still
 //! there, and the walk over texts finishes it.
 //!
 //! The other way round it walks over the rows, some pages a run: every version older than an hour
@@ -27,7 +27,8 @@ use store::blob::{
 use store::check::{self, Orphan};
 use store::export::archive_key;
 use store::forget::Text;
-use store::walk::{Stand, Walked};
+use store::stand::Stand;
+use store::walk::Walked;
 
 use crate::sweep::{AT_ONCE, Report};
 use crate::{State, usage};
@@ -48,16 +49,21 @@ pub(crate) async fn reconcile(state: &State, until: Instant, report: &mut Report
     if let Err(error) = walk_rows(state, until, report).await {
         report.failed("comparing rows with objects", &error);
     }
-    if let Err(error) = walk_multiparts(state, until, report).await {
-        report.failed("looking for multipart uploads", &error);
-    }
 }
 
-/// Goes on where the last run stopped, to the end of the walk at most.
+/// Goes on where the last run stopped, to the end of the walk at most. Each walk looks at multipart
+/// uploads first, of which there are few.
 async fn walk_objects(state: &State, until: Instant, report: &mut Report) -> Result<()> {
     let store = &state.store;
     let now = store.clock.now();
-    let mut looked_at = store.reconciled_to().await?;
+    let Stand::After(mut looked_at) = store.stand_of_objects().await? else {
+        return Ok(());
+    };
+    if looked_at.is_none()
+        && let Err(error) = walk_multiparts(state, until, report).await
+    {
+        report.failed("looking for multipart uploads", &error);
+    }
     for _ in 0..state.limits.object_pages {
         if Instant::now() >= until {
             break;
@@ -74,7 +80,7 @@ async fn walk_objects(state: &State, until: Instant, report: &mut Report) -> Res
         remove_exports(state, &objects, report).await?;
         remove_staged(state, &objects, report).await?;
         forget_texts(state, &objects, report).await?;
-        store.note_reconciled_to(looked_at.clone()).await?;
+        store.note_objects_walked(looked_at.clone()).await?;
         if looked_at.is_none() {
             break;
         }
@@ -85,7 +91,7 @@ async fn walk_objects(state: &State, until: Instant, report: &mut Report) -> Res
 /// Goes on over the rows where the last run stopped, to the end of the walk at most.
 async fn walk_rows(state: &State, until: Instant, report: &mut Report) -> Result<()> {
     let store = &state.store;
-    let Stand::After(mut last) = store.stand_of_walk().await? else {
+    let Stand::After(mut last) = store.stand_of_rows().await? else {
         return Ok(());
     };
     let mut recount = store.recount(last.as_ref()).await?;
@@ -115,7 +121,7 @@ async fn walk_rows(state: &State, until: Instant, report: &mut Report) -> Result
                 .count_page(counted, &page.charges, last.as_ref())
                 .await?;
         }
-        store.note_walked_to(last.clone()).await?;
+        store.note_rows_walked(last.clone()).await?;
         if last.is_none() {
             if let Some(recount) = recount {
                 usage::tell_differences(&store.end_recount(recount).await?, report);

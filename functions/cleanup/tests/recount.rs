@@ -16,10 +16,10 @@ use jiff::SignedDuration;
 use store::Store;
 use store::direct::Stored;
 use store::keys::Key;
+use store::stand::Stand;
 use store::table::{Expression, Write};
 use store::tus::{TusBeginning, TusBegun};
 use store::upload::{Beginning, Begun};
-use store::walk::Stand;
 use testkit::Stack;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -153,7 +153,7 @@ async fn walk(stack: &Stack, state: &State) -> (u64, u64) {
         assert_eq!(errors, 0);
         wrong += quotas_wrong;
         mended += quotas_mended;
-        if matches!(state.store.stand_of_walk().await.unwrap(), Stand::Resting) {
+        if matches!(state.store.stand_of_rows().await.unwrap(), Stand::Resting) {
             return (wrong, mended);
         }
     }
@@ -207,7 +207,7 @@ async fn a_workspace_in_which_something_happens_during_a_walk_is_left_for_the_ne
             _ => drop(begin(&store, "another.txt").await),
         }
         let (mut wrong, mut runs) = (0, 0);
-        while !matches!(store.stand_of_walk().await.unwrap(), Stand::Resting) {
+        while !matches!(store.stand_of_rows().await.unwrap(), Stand::Resting) {
             wrong += sweep::run(&state).await.quotas_wrong;
             runs += 1;
         }
@@ -240,7 +240,7 @@ async fn what_was_counted_and_not_noted_or_by_two_at_once_finds_nothing_wrong() 
     // And another that counts the same page.
     let counted = store.count_page(recount, &page.charges, page.last.as_ref());
     assert!(counted.await.unwrap().is_none());
-    store.note_walked_to(page.last.clone()).await.unwrap();
+    store.note_rows_walked(page.last.clone()).await.unwrap();
     let next = store.walk_rows(page.last.clone(), 7).await.unwrap();
     let recount = store.recount(page.last.as_ref()).await.unwrap().unwrap();
     let counted = store.count_page(recount, &next.charges, next.last.as_ref());

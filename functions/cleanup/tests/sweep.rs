@@ -17,8 +17,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 use store::Store;
 use store::blob::ObjectKey;
+use store::stand::Stand;
 use store::upload::{Beginning, Begun};
-use store::walk::Stand;
 use testkit::Stack;
 use uuid::Uuid;
 
@@ -239,7 +239,7 @@ async fn a_walk_over_objects_goes_on_where_the_last_run_stopped() {
     assert_eq!(sweep::run(&state).await.orphans_removed, 1);
     assert_eq!(sweep::run(&state).await.orphans_removed, 0);
     assert_eq!(sweep::run(&state).await.orphans_removed, 0);
-    assert_eq!(store.reconciled_to().await.unwrap(), None);
+    assert_eq!(store.stand_of_objects().await.unwrap(), Stand::Resting);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -355,7 +355,7 @@ async fn a_walk_over_rows_goes_on_where_the_last_run_stopped() {
     loop {
         missing += sweep::run(&state).await.missing;
         runs += 1;
-        if matches!(store.stand_of_walk().await.unwrap(), Stand::Resting) {
+        if matches!(store.stand_of_rows().await.unwrap(), Stand::Resting) {
             break;
         }
     }
@@ -363,6 +363,6 @@ async fn a_walk_over_rows_goes_on_where_the_last_run_stopped() {
     assert_eq!(missing, FILES);
     assert!(runs > 1, "{runs}");
     stack.advance(HOUR);
-    let stand = store.stand_of_walk().await.unwrap();
+    let stand = store.stand_of_rows().await.unwrap();
     assert!(matches!(stand, Stand::After(None)), "{stand:?}");
 }

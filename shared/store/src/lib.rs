@@ -44,6 +44,7 @@ pub mod reconcile;
 pub mod recount;
 pub mod reference;
 pub mod role;
+pub mod stand;
 mod standing;
 pub mod subtree;
 pub mod summary;

@@ -7,17 +7,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::file::BlobRef;
 use domain::upload::UploadState;
 use domain::{Error, Result, WorkspaceId};
-use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::keys::Key;
-use crate::table::{Write, to_row};
-
-#[derive(Debug, Serialize, Deserialize)]
-struct ReconcilerItem {
-    /// The key of the last object that was looked at; none at the beginning of a walk.
-    looked_at: Option<String>,
-}
+use crate::stand::Stand;
 
 impl Store {
     /// Returns those blobs that no row knows. A row is written before the first byte, and ids are
@@ -59,22 +52,13 @@ impl Store {
         }
     }
 
-    /// Returns the key of the last object the reconciler looked at; none at the beginning.
-    pub async fn reconciled_to(&self) -> Result<Option<String>> {
-        let item: Option<ReconcilerItem> = self.table.get(Key::reconciler()).await?;
-        Ok(item.and_then(|item| item.looked_at))
+    /// Returns where the walk over objects stands: behind which of their keys.
+    pub async fn stand_of_objects(&self) -> Result<Stand<String>> {
+        self.stand_of(Key::reconciler()).await
     }
 
-    /// Notes the key of the last object the reconciler looked at. Where two walk at once, the last
-    /// note stands: some objects are looked at twice, and none is left out for longer than a walk.
-    pub async fn note_reconciled_to(&self, looked_at: Option<String>) -> Result<()> {
-        let write = Write::Put {
-            condition: None,
-            row: to_row(Key::reconciler(), &ReconcilerItem { looked_at })?,
-        };
-        self.table
-            .transact(vec![write])
-            .await
-            .map_err(|rejected| rejected.into_error("the reconciler's place was not noted"))
+    /// Notes the key of the last object that the walk has looked at; none at its end.
+    pub async fn note_objects_walked(&self, last: Option<String>) -> Result<()> {
+        self.note_stand(Key::reconciler(), last).await
     }
 }

@@ -6,8 +6,7 @@
 
 use domain::file::{Failure, Status, Version};
 use domain::{Error, FileId, Result, Sha256, WorkspaceId};
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use jiff::SignedDuration;
 
 use crate::Store;
 use crate::blob::ObjectKey;
@@ -16,16 +15,13 @@ use crate::failure::record;
 use crate::file::{VersionItem, change_file, check_file, fail_version};
 use crate::keys::{self, CONTENT, Key, SELF, VERSION_PREFIX};
 use crate::recount::{Charges, charge_of};
-use crate::table::{Expression, Rejected, Row, Write, from_row, to_row};
+use crate::stand::Stand;
+use crate::table::{Expression, Rejected, Row, from_row};
 use crate::upload::read_version;
 
 /// Age from which a version must have its bytes. They are there before it is, so this only keeps
 /// the walk away from what is just being made.
 pub(crate) const VERSION_AGE: SignedDuration = SignedDuration::from_hours(1);
-
-/// How long after a walk the next one begins: every version is asked for in S3, which must not cost
-/// what nobody uses.
-const REST: SignedDuration = SignedDuration::from_hours(1);
 
 /// A row that the walk looks at.
 #[derive(Clone, Debug)]
@@ -59,24 +55,6 @@ pub struct WalkedPage {
     pub unreadable: Vec<Error>,
     /// The key of the last row that was read; none at the end of the walk.
     pub last: Option<Key>,
-}
-
-/// How far the walk has come.
-#[derive(Debug, Serialize, Deserialize)]
-struct PlaceItem {
-    /// The key of the last row that was read; none at the beginning of a walk.
-    last: Option<Key>,
-    /// When the last walk came to its end, where none has begun since.
-    ended_at: Option<Timestamp>,
-}
-
-/// Where the walk stands.
-#[derive(Debug)]
-pub enum Stand {
-    /// It has come to its end, and the next one is not yet to begin.
-    Resting,
-    /// It goes on from behind this row; from the beginning where there is none.
-    After(Option<Key>),
 }
 
 impl Store {
@@ -189,36 +167,14 @@ impl Store {
         Ok(self.blobs.head(&key).await?.is_none())
     }
 
-    /// Returns where the walk stands.
-    pub async fn stand_of_walk(&self) -> Result<Stand> {
-        let item: Option<PlaceItem> = self.table.get(Key::reconciler_of_rows()).await?;
-        let Some(PlaceItem { last, ended_at }) = item else {
-            return Ok(Stand::After(None));
-        };
-        let now = self.clock.now();
-        let rests = ended_at.is_some_and(|ended| now.duration_since(ended) < REST);
-        Ok(if rests {
-            Stand::Resting
-        } else {
-            Stand::After(last)
-        })
+    /// Returns where the walk stands: behind which row.
+    pub async fn stand_of_rows(&self) -> Result<Stand<Key>> {
+        self.stand_of(Key::reconciler_of_rows()).await
     }
 
-    /// Notes the key of the last row that the walk has read. Where two walk at once, the last note
-    /// stands: some rows are looked at twice, and none is left out for longer than a walk.
-    pub async fn note_walked_to(&self, last: Option<Key>) -> Result<()> {
-        let place = PlaceItem {
-            ended_at: last.is_none().then(|| self.clock.now()),
-            last,
-        };
-        let write = Write::Put {
-            condition: None,
-            row: to_row(Key::reconciler_of_rows(), &place)?,
-        };
-        self.table
-            .transact(vec![write])
-            .await
-            .map_err(|rejected| rejected.into_error("the walk's place was not noted"))
+    /// Notes the key of the last row that the walk has read; none at its end.
+    pub async fn note_rows_walked(&self, last: Option<Key>) -> Result<()> {
+        self.note_stand(Key::reconciler_of_rows(), last).await
     }
 }
 

@@ -1,7 +1,6 @@
 //! A quota holds whatever races for it, and comes back whole.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use api::auth::{Authenticator, Caller};
 use api::request::{Json, Query};
@@ -21,6 +20,7 @@ use store::tus::{Appending, TusBeginning, TusBegun};
 use store::upload::{Beginning, Begun};
 use testkit::{Client, Options, beginning};
 
+use crate::faults::cut;
 use crate::{rounds, start, start_with, usage, workspace};
 
 const UPLOADS: usize = 16;
@@ -209,6 +209,9 @@ fn unknown(size_bytes: u64, plan: Plan) -> Beginning {
     beginning
 }
 
+/// Waits after which a process ends at most: somewhat more than its work takes.
+const MOST_POLLS: u64 = 100;
+
 /// Numbers that are the same in every run.
 fn mixed(seed: u32) -> u64 {
     u64::from(seed.wrapping_mul(2_654_435_761).rotate_left(13) % 1999) + 1
@@ -260,12 +263,11 @@ async fn nothing_of_a_quota_leaks_when_processes_end_at_any_moment() {
         bytes: 60_000,
         files: 60,
     };
+    let mut whole = 0;
     for round in 0..10 {
         let uploads = (0..WRITERS).map(async |writer| {
             let store = process(sheaf.store(), writer, quota);
             let seed = round * WRITERS + writer;
-            // Between any two steps: of opening the quota, taking from others, reserving, aborting.
-            let time = Duration::from_micros(mixed(seed) * 20);
             let work = async {
                 let upload = begin(&store, &workspace(), mixed(seed)).await?;
                 let growing = begin_growing(&store).await?;
@@ -274,12 +276,16 @@ async fn nothing_of_a_quota_leaks_when_processes_end_at_any_moment() {
                 store.abort_upload(&workspace(), &read_before).await?;
                 store.abort_upload(&workspace(), &upload).await
             };
-            match tokio::time::timeout(time, Box::pin(work)).await {
-                Err(_) | Ok(Ok(()) | Err(Error::QuotaExceeded { .. })) => {}
-                Ok(Err(error)) => panic!("{error:?}"),
+            // Between any two steps: of opening the quota, taking from others, reserving, aborting.
+            let polls = usize::try_from(mixed(seed) % MOST_POLLS).unwrap();
+            match cut(Box::pin(work), polls).await {
+                None => false,
+                Some(Ok(()) | Err(Error::QuotaExceeded { .. })) => true,
+                Some(Err(error)) => panic!("{error:?}"),
             }
         });
-        join_all(uploads).await;
+        let ended = join_all(uploads).await;
+        whole += ended.into_iter().filter(|ended| *ended).count();
         let (files, bytes) = usage(&sheaf.admin()).await;
         assert!(
             files <= quota.files && bytes <= quota.bytes,
@@ -287,11 +293,13 @@ async fn nothing_of_a_quota_leaks_when_processes_end_at_any_moment() {
         );
     }
 
+    assert!(whole > 10, "{whole} came to their end");
+
     sheaf.advance(SignedDuration::from_hours(25));
     let report = sheaf.sweep().await;
 
     assert_eq!(report.errors, 0);
-    assert!(report.uploads_aborted > 0, "{report:?}");
+    assert!(report.uploads_aborted > 10, "{report:?}");
     assert_eq!(usage(&sheaf.admin()).await, (0, 0));
     // All of it is there again for one writer.
     let store = process(sheaf.store(), 3, quota);
