@@ -57,7 +57,9 @@ pub fn new_body() -> Bytes {
 #[must_use]
 pub fn unlike(body: &Bytes) -> Bytes {
     let mut body = body.to_vec();
-    body[..16].copy_from_slice(Uuid::new_v4().as_bytes());
+    // At its end: its beginning says of what type it is, and some are refused.
+    let rest = body.len() - 16;
+    body[rest..].copy_from_slice(Uuid::new_v4().as_bytes());
     Bytes::from(body)
 }
 

@@ -175,6 +175,14 @@ impl Appending {
         if let Some(hashing) = &mut self.hashing {
             hashing.update(bytes);
         }
+        if self.gathered.is_empty() {
+            // All there can be of this part at once: growing to it would take twice as much, and copy it
+            // again and again.
+            let length = self.item.length_bytes.unwrap_or(u64::MAX);
+            let most = self.room().min(length.saturating_sub(self.come_bytes()));
+            self.gathered
+                .reserve(usize::try_from(most).unwrap_or(bytes.len()));
+        }
         self.gathered.extend_from_slice(bytes);
     }
 
@@ -357,7 +365,8 @@ impl Appending {
         if self.item.staged.is_empty() {
             return Ok(gathered.freeze());
         }
-        let mut joined = BytesMut::new();
+        let staged = usize::try_from(self.item.staged_bytes()).unwrap_or_default();
+        let mut joined = BytesMut::with_capacity(staged + gathered.len());
         for staged in &self.item.staged {
             let key = ObjectKey::Staged(self.workspace.clone(), self.upload.id, staged.id);
             let bytes = self.store.blobs.read_range(&key, 0..staged.size_bytes);
