@@ -2,7 +2,8 @@
 //!
 //! Without a folder the whole workspace is listed from an index: the newest first, each file once;
 //! with `updated_since` what changed and what is gone, in the order it changed, so that whoever
-//! follows misses nothing. Within a folder the names are read, which are in order. Filters are applied to what is
+//! follows misses nothing. Within a folder the names are read, which are in order, or an index of its files by
+//! time. Filters are applied to what is
 //! read, and a request reads only so much: then its page is short, and the next one goes on.
 
 use api::auth::Caller;

@@ -341,7 +341,8 @@ impl File {
 
     /// When the sweep is to remove it, where nobody does before: its time is up, or that in the trash.
     pub fn due_at(&self) -> Option<Timestamp> {
-        [self.expires_at, self.purge_at].into_iter().flatten().min()
+        let times = [self.expires_at, self.purged_from()];
+        times.into_iter().flatten().min()
     }
 
     /// Why the sweep is to remove it; none while it is not.
@@ -349,8 +350,13 @@ impl File {
         if self.is_expired(now) {
             return Some(Reason::Expired);
         }
-        let is_overdue = self.purge_at.is_some_and(|at| at <= now);
+        let is_overdue = self.purged_from().is_some_and(|at| at <= now);
         is_overdue.then_some(Reason::Purged)
+    }
+
+    /// From when on the trash has let go of it; none for what is not there, whatever else is said of it.
+    fn purged_from(&self) -> Option<Timestamp> {
+        self.purge_at.filter(|_| self.state == State::Trashed)
     }
 
     /// Returns the type and tags under which dossiers should find this file: none in the trash or

@@ -131,7 +131,10 @@ impl Place {
 
     /// When the trash lets go of a file here, by itself or with its folder.
     pub fn purge_of(&self, file: &File) -> Option<Timestamp> {
-        file.purge_at.or(self.purge_at)
+        match file.state {
+            State::Active => self.purge_at,
+            State::Trashed => file.purge_at,
+        }
     }
 
     /// Checks that a file here can be reached. One that was put into the trash by itself has left its folder,

@@ -55,8 +55,11 @@ struct FileItem {
     created_sk: String,
     list_pk: String,
     list_sk: String,
-    folder_pk: String,
-    folder_sk: String,
+    /// Its place in the index of its folder; none of before there was one.
+    #[serde(default)]
+    folder_pk: Option<String>,
+    #[serde(default)]
+    folder_sk: Option<String>,
     due_pk: Option<String>,
     due_sk: Option<String>,
 }
@@ -260,8 +263,8 @@ fn file_row(workspace: &WorkspaceId, file: &File) -> Result<Row> {
         created_pk: created.pk,
         created_sk: created.sk,
         list_pk: listed.pk,
-        folder_pk: keys::files_in(workspace, file.folder, file.state),
-        folder_sk: listed.sk.clone(),
+        folder_pk: Some(keys::files_in(workspace, file.folder, file.state)),
+        folder_sk: Some(listed.sk.clone()),
         list_sk: listed.sk,
         due_pk: due_partition,
         due_sk: due_position,
