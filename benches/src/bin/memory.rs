@@ -1,6 +1,6 @@
 //! Whether the memory of `sheaf serve` grows with the size of a file: one very large file up and down through presigned
-//! parts, and one through tus, with what follows in the queues, and as a ZIP archive. Ends with 1 when it took more than it may. The file is made
-//! and checked as it goes, and deleted after.
+//! parts, and one through tus, with what follows in the queues, and as a ZIP archive. Ends with 1 when it took more than
+//! it may. The file is made and checked as it goes, and deleted after.
 //!
 //! `just bench-memory`, which builds `sheaf` beside it.
 
@@ -88,55 +88,26 @@ async fn main() -> ExitCode {
     tokio::time::sleep(REST).await;
     let mut wanted = Wanted::default();
     for way in Way::ALL {
-        let idle = served.process.resident_bytes();
+        let mut phases = Phases {
+            served: &served,
+            idle: served.process.resident_bytes(),
+            way,
+            wanted: &mut wanted,
+        };
         let begun = Instant::now();
-        let file = phase(
-            &served,
-            idle,
-            way,
-            "up",
-            way.send(&api, arguments.bytes),
-            &mut wanted,
-        )
-        .await;
-        phase(
-            &served,
-            idle,
-            way,
-            "read by the pipeline",
-            api.completed(&file),
-            &mut wanted,
-        )
-        .await;
-        phase(
-            &served,
-            idle,
-            way,
-            "down",
-            api.fetch(&file, arguments.bytes),
-            &mut wanted,
-        )
-        .await;
+        let file = phases.measure("up", way.send(&api, arguments.bytes)).await;
+        phases
+            .measure("read by the pipeline", api.completed(&file))
+            .await;
+        phases
+            .measure("down", api.fetch(&file, arguments.bytes))
+            .await;
         // What has come is the same, however it came: one archive is enough.
         if let Way::Tus = way {
-            let export = phase(
-                &served,
-                idle,
-                way,
-                "exported",
-                api.export(&file),
-                &mut wanted,
-            )
-            .await;
-            phase(
-                &served,
-                idle,
-                way,
-                "archive down",
-                api.fetch_archive(&export, arguments.bytes),
-                &mut wanted,
-            )
-            .await;
+            let export = phases.measure("exported", api.export(&file)).await;
+            phases
+                .measure("archive down", api.fetch_archive(&export, arguments.bytes))
+                .await;
             api.delete(&format!("/v1/exports/{export}"), 204).await;
         }
         println!(
@@ -152,32 +123,34 @@ async fn main() -> ExitCode {
     wanted.tell()
 }
 
-/// Measures what the runner takes at most while something goes on.
-async fn phase<T>(
-    served: &Served,
+/// What happens to a file that came in one way.
+struct Phases<'a> {
+    served: &'a Served,
     idle: u64,
     way: Way,
-    what: &str,
-    act: impl Future<Output = T>,
-    wanted: &mut Wanted,
-) -> T {
-    served.process.forget_peak();
-    let begun = Instant::now();
-    let done = act.await;
-    let peak = served.process.peak_bytes();
-    let above = peak.saturating_sub(idle);
-    wanted.holds(
-        above < MOST_BYTES,
-        &format!(
-            "{}, {what}: {:.1} MiB above the {:.1} MiB of idle, less than {:.0}; {:.0} s",
-            way.name(),
-            mebibytes(above),
-            mebibytes(idle),
-            mebibytes(MOST_BYTES),
-            begun.elapsed().as_secs_f64()
-        ),
-    );
-    done
+    wanted: &'a mut Wanted,
+}
+
+impl Phases<'_> {
+    /// Measures what the runner takes at most while something goes on.
+    async fn measure<T>(&mut self, what: &str, act: impl Future<Output = T>) -> T {
+        self.served.process.forget_peak();
+        let begun = Instant::now();
+        let done = act.await;
+        let above = self.served.process.peak_bytes().saturating_sub(self.idle);
+        self.wanted.holds(
+            above < MOST_BYTES,
+            &format!(
+                "{}, {what}: {:.1} MiB above the {:.1} MiB of idle, less than {:.0}; {:.0} s",
+                self.way.name(),
+                mebibytes(above),
+                mebibytes(self.idle),
+                mebibytes(MOST_BYTES),
+                begun.elapsed().as_secs_f64()
+            ),
+        );
+        done
+    }
 }
 
 /// Waits until the bytes of what was deleted are gone.

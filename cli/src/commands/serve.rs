@@ -28,9 +28,9 @@ pub(crate) struct Arguments {
     /// Bytes a new workspace may store
     #[arg(long, env = "QUOTA_BYTES")]
     quota_bytes: Option<u64>,
-    /// How many days things stay in the trash, or forever
-    #[arg(long, env = "TRASH_DAYS", value_name = "DAYS", default_value = "30")]
-    trash_days: String,
+    /// How many days things stay in the trash, or forever; 30 unless given
+    #[arg(long, env = "TRASH_DAYS", value_name = "DAYS")]
+    trash_days: Option<String>,
     /// Origins browsers may call from, separated by commas, such as <http://localhost:3000>
     #[arg(long, env = "ALLOWED_ORIGINS", value_name = "ORIGINS")]
     allow_origins: Option<String>,
@@ -70,7 +70,9 @@ async fn settings(arguments: &Arguments) -> Result<ServerSettings> {
     if let Some(bytes) = arguments.quota_bytes {
         settings.stack.quota.bytes = bytes;
     }
-    settings.stack.trash_time = arguments.trash_days.parse().map_err(Error::Usage)?;
+    if let Some(days) = &arguments.trash_days {
+        settings.stack.trash_time = days.parse().map_err(Error::Usage)?;
+    }
     if let Some(origins) = &arguments.allow_origins {
         settings.functions.origins = origins.parse().map_err(Error::Usage)?;
     }

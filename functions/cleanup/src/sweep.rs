@@ -32,7 +32,8 @@ pub struct Report {
     /// Files whose bytes were removed: their time was up, or that in the trash, or a deletion had
     /// stopped half-way.
     pub expired: u64,
-    /// Folders that were in the trash for long enough: a job deletes each with all it holds.
+    /// Folders that were in the trash for long enough, or whose deletion had failed: a job deletes each with
+    /// all it holds.
     pub folders_purged: u64,
     /// Uploads that were left open too long.
     pub uploads_aborted: u64,

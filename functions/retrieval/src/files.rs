@@ -267,7 +267,7 @@ impl Listing<'_> {
         from: Option<Position>,
     ) -> domain::Result<Option<Position>> {
         let (store, workspace) = (self.store, self.workspace);
-        let wanted = self.at_once();
+        let wanted = self.first_read();
         let mut walk = Walk::new(store, workspace, root, recursive, from, MOST_READS, wanted);
         loop {
             if self.found.len() == self.limit {
@@ -307,11 +307,14 @@ impl Listing<'_> {
         let oldest = self.filter.since.filter(|_| is_newest_first);
         let is_over = |at: &ListPosition| oldest.is_some_and(|since| at.is_before(since));
         let mut at = from;
+        let mut wanted = self.first_read();
         for _ in 0..MOST_READS {
             let page = self
                 .store
-                .list_files(self.workspace, order, at.as_ref(), self.at_once())
+                .list_files(self.workspace, order, at.as_ref(), wanted)
                 .await?;
+            // What was read was too little: some files were passed over.
+            wanted = FILTERED_AT_ONCE;
             let folders = page.files.iter().filter_map(|(_, known)| match known {
                 Known::File(file) => Some(file.folder),
                 Known::Gone(_) => None,
@@ -351,8 +354,8 @@ impl Listing<'_> {
         Ok(at)
     }
 
-    /// How many names, or files of the index, are read at once.
-    fn at_once(&self) -> usize {
+    /// How many names, or files of the index, are read first.
+    fn first_read(&self) -> usize {
         if self.filter.is_open() {
             // One more than the page, so that a full one knows whether it is the last.
             self.limit + 1

@@ -23,7 +23,8 @@ pub struct Folder {
     pub updated_at: Timestamp,
     /// What became of itself; of those above it, see [`Place`].
     pub state: FolderState,
-    /// When the trash lets go of it; none outside of it, and where things stay there for ever.
+    /// When the trash lets go of it, and while it is being removed, when that is looked after; none
+    /// otherwise, and where things stay in the trash for ever.
     pub purge_at: Option<Timestamp>,
     /// At least as many levels of folders as there are below it.
     pub height: usize,

@@ -1,5 +1,5 @@
-//! What the sweep must look at: files whose time is up, what was in the trash for long enough, uploads left open, blobs that nothing refers
-//! to any more, work whose message may be lost, workspaces whose usage is to be counted. The index
+//! What the sweep must look at: files whose time is up, what was in the trash for long enough, uploads
+//! left open, blobs that nothing refers to any more, work whose message may be lost, workspaces whose usage is to be counted. The index
 //! only says where to look; what is there decides what is done.
 
 use domain::folder::{Folder, FolderState};
@@ -119,16 +119,17 @@ impl Store {
         }
     }
 
-    /// Deletes a folder that was in the trash for long enough. Returns whether it did.
+    /// Deletes a folder that was in the trash for long enough, or one whose deletion has failed. Returns
+    /// whether it began a job for that.
     pub async fn purge_due(&self, workspace: &WorkspaceId, id: FolderId) -> Result<bool> {
         let now = self.clock.now();
         let is_due = |folder: &Folder| {
-            folder.state == FolderState::Trashed && folder.purge_at.is_some_and(|at| at <= now)
+            folder.state != FolderState::Active && folder.purge_at.is_some_and(|at| at <= now)
         };
-        match self.found_folder(workspace, id).await? {
-            Some(folder::Found::Folder(folder)) if is_due(&folder) => {}
+        let before = match self.found_folder(workspace, id).await? {
+            Some(folder::Found::Folder(folder)) if is_due(&folder) => folder.job,
             Some(_) | None => return Ok(false),
-        }
+        };
         let deleted = self
             .delete_folder_for(workspace, id, Reason::Purged, |upwards| {
                 if upwards.first().is_some_and(is_due) {
@@ -139,7 +140,7 @@ impl Store {
             })
             .await;
         match deleted {
-            Ok(_) => Ok(true),
+            Ok(changed) => Ok(changed.job.is_some_and(|job| Some(job.id) != before)),
             Err(Error::Busy { .. }) => Ok(false),
             Err(error) => Err(error),
         }

@@ -565,7 +565,7 @@ pub fn files_in(workspace: &WorkspaceId, folder: FolderId, state: State) -> Stri
 pub enum Due {
     /// Files whose time is up, or that in the trash.
     Expiry,
-    /// Folders that were in the trash for long enough.
+    /// Folders that were in the trash for long enough, or whose deletion is to be looked after.
     Trash,
     /// Uploads that were left open.
     Upload,

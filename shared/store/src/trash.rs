@@ -72,6 +72,14 @@ impl FromStr for TrashTime {
     }
 }
 
+/// How long after a deletion has begun it is looked after: far more than a job takes that does not fail.
+const LOOKED_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// When a deletion that begins now is looked after.
+fn looked_after(now: Timestamp) -> Option<Timestamp> {
+    now.checked_add(LOOKED_AFTER).ok()
+}
+
 /// A folder in the trash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrashedFolder {
@@ -131,7 +139,8 @@ impl Store {
     }
 
     /// Deletes a folder for good with all it holds, in the trash or not: it is unreachable at once,
-    /// and a job removes it. One that is being deleted goes on, and one that was deleted stays so.
+    /// and a job removes it. One that is being deleted goes on, and one that was deleted stays so. Where the
+    /// job fails, the sweep begins another one, each day.
     ///
     /// What was put into the trash by itself, before, is no longer in the folder and stays there.
     ///
@@ -170,9 +179,19 @@ impl Store {
                     {
                         return Ok(Changed { folder: None, job });
                     }
-                    // The last job was given up: another one goes on.
-                    let task = job::Task::DeleteFolder { folder: id, reason };
-                    let changed = self.change_with_job(workspace, folder, task, Vec::new());
+                    // The last job came to its end without: another one goes on, for its reason.
+                    let task = match job {
+                        Some(Job {
+                            task: task @ job::Task::DeleteFolder { .. },
+                            ..
+                        }) => task,
+                        Some(_) | None => job::Task::DeleteFolder { folder: id, reason },
+                    };
+                    let again = Folder {
+                        purge_at: looked_after(self.clock.now()),
+                        ..folder
+                    };
+                    let changed = self.change_with_job(workspace, again, task, Vec::new());
                     if let Some(changed) = changed.await? {
                         return Ok(changed);
                     }
@@ -190,7 +209,7 @@ impl Store {
             };
             let after = Folder {
                 state: FolderState::Erasing,
-                purge_at: None,
+                purge_at: looked_after(self.clock.now()),
                 ..folder
             };
             let task = job::Task::DeleteFolder { folder: id, reason };

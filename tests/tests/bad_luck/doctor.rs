@@ -61,7 +61,7 @@ async fn put(sheaf: &Sheaf, key: Key, row: Value) {
     write(sheaf, Write::create(row)).await;
 }
 
-async fn change(sheaf: &Sheaf, key: Key, change: Expression) {
+pub(crate) async fn change(sheaf: &Sheaf, key: Key, change: Expression) {
     let condition = None;
     write(
         sheaf,

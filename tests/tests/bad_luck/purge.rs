@@ -6,10 +6,13 @@ use domain::{Error, FileId, FolderId};
 use e2e::id;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use store::keys::Key;
 use store::organize::OnTaken;
+use store::table::Expression;
 use store::trash::TrashTime;
 use testkit::{Client, Options, Sheaf};
 
+use crate::doctor::change;
 use crate::faults::interleave;
 use crate::invariants::assert_whole;
 use crate::{start, start_with, usage, workspace};
@@ -178,6 +181,19 @@ async fn a_trash_that_keeps_for_ever_lets_go_of_nothing() {
     }
 }
 
+/// Restores something at one of the waits of what purges it. Returns what each came to, and whether the
+/// first had ended before.
+async fn restore_meanwhile<P: Future, R: Future>(
+    purging: P,
+    polls: usize,
+    restoring: R,
+) -> (P::Output, R::Output, bool) {
+    let mut restored = None;
+    let restoring = async { restored = Some(restoring.await) };
+    let (purged, is_over) = interleave(purging, polls, restoring).await;
+    (purged, restored.unwrap(), is_over)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_restored_while_it_is_purged_is_there_whole_or_gone() {
     let Some(sheaf) = start().await else { return };
@@ -190,14 +206,11 @@ async fn a_file_that_is_restored_while_it_is_purged_is_there_whole_or_gone() {
         trash(&client, &file).await;
         sheaf.advance(TRASH_TIME);
         let file: FileId = file.parse().unwrap();
-        let restored = std::cell::RefCell::new(None);
-        let restoring = async {
-            let asked = store.restore_file(workspace, file, OnTaken::Fail, |_| Ok(()));
-            restored.replace(Some(asked.await));
-        };
+        let restoring = store.restore_file(workspace, file, OnTaken::Fail, |_| Ok(()));
         let purging = store.erase_due(workspace, file);
-        let (purged, is_over) = Box::pin(interleave(purging, polls, restoring)).await;
-        match restored.into_inner().unwrap() {
+        let (purged, restored, is_over) =
+            Box::pin(restore_meanwhile(purging, polls, restoring)).await;
+        match restored {
             Ok(_) => {
                 back += 1;
                 assert_eq!(purged.unwrap(), None, "wait {polls}: it was given back");
@@ -237,16 +250,13 @@ async fn a_folder_that_is_restored_while_it_is_purged_is_there_whole_or_gone() {
         trash_folder(&sheaf, &folder).await;
         sheaf.advance(TRASH_TIME);
         let folder: FolderId = folder.parse().unwrap();
-        let restored = std::cell::RefCell::new(None);
-        let restoring = async {
-            let asked = store.restore_folder(workspace, folder, OnTaken::Fail, |_| Ok(()));
-            restored.replace(Some(asked.await));
-        };
+        let restoring = store.restore_folder(workspace, folder, OnTaken::Fail, |_| Ok(()));
         let purging = store.purge_due(workspace, folder);
-        let (purged, is_over) = Box::pin(interleave(purging, polls, restoring)).await;
+        let (purged, restored, is_over) =
+            Box::pin(restore_meanwhile(purging, polls, restoring)).await;
         sheaf.rest().await;
         let shown = client.get(&format!("/v1/files/{file}")).await;
-        match restored.into_inner().unwrap() {
+        match restored {
             Ok(_) => {
                 back += 1;
                 assert!(!purged.unwrap(), "wait {polls}: it was given back");
@@ -265,6 +275,44 @@ async fn a_folder_that_is_restored_while_it_is_purged_is_there_whole_or_gone() {
     }
     assert!(back > 1 && gone > 0, "{back} came back, {gone} went");
     assert_whole(&sheaf).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_whose_deletion_has_failed_is_deleted_again_a_day_after() {
+    let Some(sheaf) = start().await else { return };
+    let client = sheaf.admin();
+    let file = id(&client.put("name=in.txt&folder=/f", "inside").await);
+    sheaf.rest().await;
+    let folder = folder_at(&client, "/f").await;
+    trash_folder(&sheaf, &folder).await;
+    // A row that does not read back cannot be erased, however often it is tried.
+    let row = Key::file(&workspace(), file.parse().unwrap());
+    let wrong = Expression::new("SET version_was = current_version, current_version = :wrong");
+    change(&sheaf, row.clone(), wrong.text(":wrong", "one")).await;
+
+    assert_eq!(pass(&sheaf, TRASH_TIME).await, (0, 1));
+    let path = format!("/v1/folders/{folder}");
+    client.get(&path).await.expect(410);
+    assert_eq!(last_job(&client).await, "failed");
+    // Not at each sweep.
+    assert_eq!(pass(&sheaf, DAY / 2).await, (0, 0));
+    assert_eq!(pass(&sheaf, DAY / 2).await, (0, 1));
+    assert_eq!(last_job(&client).await, "failed");
+    let right = Expression::new("SET current_version = version_was REMOVE version_was");
+    change(&sheaf, row, right).await;
+    assert_eq!(pass(&sheaf, DAY).await, (0, 1));
+
+    assert_eq!(last_job(&client).await, "done");
+    client.get(&format!("/v1/files/{file}")).await.expect(410);
+    let receipts = client.get("/v1/receipts").await.expect(200).json();
+    assert_eq!(receipts["items"][0]["reason"], "purged");
+    assert_eq!(pass(&sheaf, DAY * 2).await, (0, 0));
+    assert_whole(&sheaf).await;
+}
+
+async fn last_job(client: &Client) -> String {
+    let jobs = client.get("/v1/jobs").await.expect(200).json();
+    jobs["items"][0]["state"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]

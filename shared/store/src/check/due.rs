@@ -2,6 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::finding::{Kind, Outcome};
+use domain::folder::FolderState;
+use domain::job::State;
 use domain::{BlobId, FileId, FolderId, Result, UploadId, WorkId};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -9,6 +11,7 @@ use uuid::Uuid;
 
 use super::Check;
 use crate::file::{self, Found};
+use crate::folder;
 use crate::keys::{self, Due, Key};
 use crate::table::Row;
 
@@ -42,11 +45,12 @@ impl Check<'_> {
                 let (kind, detail) = of_file(row, self.store.clock.now())?;
                 (kind, format!("file {id}"), detail)
             }
-            Due::Trash => (
-                Kind::OverdueTrash,
-                format!("folder {id}"),
-                "it was in the trash for long enough: it is deleted, with all it holds",
-            ),
+            Due::Trash => {
+                let Some((kind, detail)) = self.of_folder(row).await? else {
+                    return Ok(());
+                };
+                (kind, format!("folder {id}"), detail)
+            }
             Due::Upload => (
                 Kind::StaleUpload,
                 format!("upload {id}"),
@@ -76,6 +80,21 @@ impl Check<'_> {
         }
         self.found(kind, about, Some(at), outcome, detail);
         Ok(())
+    }
+
+    /// What is wrong with a folder that has been due for long; none while a job removes it.
+    async fn of_folder(&self, row: &Row) -> Result<Option<(Kind, &'static str)>> {
+        let folder::Found::Folder(folder) = folder::read(row.clone())? else {
+            return Ok(None);
+        };
+        if folder.state != FolderState::Erasing {
+            let detail = "it was in the trash for long enough: it is deleted, with all it holds";
+            return Ok(Some((Kind::OverdueTrash, detail)));
+        }
+        let job = self.store.job_if_kept(self.workspace, folder.job).await?;
+        let goes_on = job.is_some_and(|job| job.state == State::Running);
+        let detail = "its deletion had failed: it is begun again";
+        Ok((!goes_on).then_some((Kind::StoppedErasing, detail)))
     }
 
     /// Says whether a row is still due as it was read.
