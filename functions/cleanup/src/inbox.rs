@@ -9,6 +9,7 @@ use domain::{Result, WorkspaceId};
 use futures::future::join_all;
 use jiff::SignedDuration;
 use store::blob::{INBOX_PREFIX, ListedObject, ObjectKey};
+use store::stand::Stand;
 
 use crate::State;
 use crate::sweep::{AT_ONCE, Report};
@@ -29,7 +30,9 @@ pub(crate) async fn walk(state: &State, until: Instant, report: &mut Report) {
 async fn look_at_page(state: &State, until: Instant, report: &mut Report) -> Result<()> {
     let store = &state.store;
     let now = store.clock.now();
-    let mut looked_at = store.inbox_looked_at().await?;
+    let Stand::After(mut looked_at) = store.stand_of_inbox().await? else {
+        return Ok(());
+    };
     let before = looked_at.clone();
     let page = store.blobs.list(INBOX_PREFIX, looked_at.as_deref()).await?;
     let mut is_whole = true;
@@ -54,7 +57,7 @@ async fn look_at_page(state: &State, until: Instant, report: &mut Report) -> Res
         looked_at = None;
     }
     if looked_at != before {
-        store.note_inbox_looked_at(looked_at).await?;
+        store.note_inbox_walked(looked_at).await?;
     }
     Ok(())
 }

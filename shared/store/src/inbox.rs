@@ -4,20 +4,14 @@
 use domain::file::Failure;
 use domain::message::{Task, Work};
 use domain::{Result, WorkspaceId};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::Store;
 use crate::failure::{FailureItem, record};
 use crate::keys::Key;
-use crate::table::{Write, to_row};
+use crate::stand::Stand;
+use crate::table::Write;
 use crate::work::{self, work_of};
-
-#[derive(Debug, Serialize, Deserialize)]
-struct InboxItem {
-    /// The key of the last object that was looked at; none at the beginning of a walk.
-    looked_at: Option<String>,
-}
 
 fn take_in(workspace: &WorkspaceId, path: &str) -> Work {
     let path = path.to_owned();
@@ -76,22 +70,14 @@ impl Store {
         Ok(true)
     }
 
-    /// Returns the key of the last object of the inbox that was looked at; none at the beginning of a
-    /// walk.
-    pub async fn inbox_looked_at(&self) -> Result<Option<String>> {
-        let item: Option<InboxItem> = self.table.get(Key::inbox()).await?;
-        Ok(item.and_then(|item| item.looked_at))
+    /// Returns where the walk over the inbox stands: behind which key. It does not rest, so that what is
+    /// lost is found soon.
+    pub async fn stand_of_inbox(&self) -> Result<Stand<String>> {
+        self.stand_of(Key::inbox(), SignedDuration::ZERO).await
     }
 
-    /// Notes the key of the last object of the inbox that was looked at.
-    pub async fn note_inbox_looked_at(&self, looked_at: Option<String>) -> Result<()> {
-        let write = Write::Put {
-            condition: None,
-            row: to_row(Key::inbox(), &InboxItem { looked_at })?,
-        };
-        self.table
-            .transact(vec![write])
-            .await
-            .map_err(|rejected| rejected.into_error("the place in the inbox was not noted"))
+    /// Notes the key of the last object of the inbox that was looked at; none at the end of a walk.
+    pub async fn note_inbox_walked(&self, last: Option<String>) -> Result<()> {
+        self.note_stand(Key::inbox(), last).await
     }
 }

@@ -10,7 +10,7 @@ use domain::{Error, Result, WorkspaceId};
 
 use crate::Store;
 use crate::keys::Key;
-use crate::stand::Stand;
+use crate::stand::{REST, Stand};
 
 impl Store {
     /// Returns those blobs that no row knows. A row is written before the first byte, and ids are
@@ -54,7 +54,7 @@ impl Store {
 
     /// Returns where the walk over objects stands: behind which of their keys.
     pub async fn stand_of_objects(&self) -> Result<Stand<String>> {
-        self.stand_of(Key::reconciler()).await
+        self.stand_of(Key::reconciler(), REST).await
     }
 
     /// Notes the key of the last object that the walk has looked at; none at its end.

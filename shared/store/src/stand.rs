@@ -10,9 +10,9 @@ use crate::Store;
 use crate::keys::Key;
 use crate::table::{Write, to_row};
 
-/// How long after a walk the next one begins: objects are listed and asked for in S3, which must not
-/// cost what nobody uses.
-const REST: SignedDuration = SignedDuration::from_hours(1);
+/// How long after a walk over all objects or rows the next one begins: objects are listed and asked for
+/// in S3, which must not cost what nobody uses.
+pub(crate) const REST: SignedDuration = SignedDuration::from_hours(1);
 
 /// Where a walk stands.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,8 +33,8 @@ struct StandItem<P> {
 }
 
 impl Store {
-    /// Returns where a walk stands.
-    pub(crate) async fn stand_of<P>(&self, walk: Key) -> Result<Stand<P>>
+    /// Returns where a walk stands that rests for so long.
+    pub(crate) async fn stand_of<P>(&self, walk: Key, rest: SignedDuration) -> Result<Stand<P>>
     where
         P: DeserializeOwned,
     {
@@ -43,7 +43,7 @@ impl Store {
             return Ok(Stand::After(None));
         };
         let now = self.clock.now();
-        let rests = ended_at.is_some_and(|ended| now.duration_since(ended) < REST);
+        let rests = ended_at.is_some_and(|ended| now.duration_since(ended) < rest);
         Ok(if rests {
             Stand::Resting
         } else {

@@ -15,7 +15,7 @@ use crate::failure::record;
 use crate::file::{VersionItem, change_file, check_file, fail_version};
 use crate::keys::{self, CONTENT, Key, SELF, VERSION_PREFIX};
 use crate::recount::{Charges, charge_of};
-use crate::stand::Stand;
+use crate::stand::{REST, Stand};
 use crate::table::{Expression, Rejected, Row, from_row};
 use crate::upload::read_version;
 
@@ -169,7 +169,7 @@ impl Store {
 
     /// Returns where the walk stands: behind which row.
     pub async fn stand_of_rows(&self) -> Result<Stand<Key>> {
-        self.stand_of(Key::reconciler_of_rows()).await
+        self.stand_of(Key::reconciler_of_rows(), REST).await
     }
 
     /// Notes the key of the last row that the walk has read; none at its end.
