@@ -52,6 +52,7 @@ mod tests {
     #[test]
     fn things_in_summaries_may_be_named_and_their_numbers_not_claimed() {
         let entry = Entry {
+            file: "0198f3b0-0000-7000-8000-000000000001".parse().unwrap(),
             document_date: "2024-09-05".parse().unwrap(),
             amount: None,
             quantities: Vec::new(),

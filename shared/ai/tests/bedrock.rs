@@ -42,6 +42,7 @@ fn electricity() -> DossierInput {
             name: format!("bill {day}.pdf"),
             summary: Some("A bill.".to_owned()),
             entry: Entry {
+                file: "0198f3b0-0000-7000-8000-000000000001".parse().unwrap(),
                 document_date: day.parse().unwrap(),
                 amount: Some(Money {
                     amount: amount.parse().unwrap(),

@@ -60,6 +60,7 @@ struct Evidence<'a> {
     money: BTreeMap<Currency, Vec<Decimal>>,
     quantities: BTreeMap<&'a str, Vec<Decimal>>,
     percents: Vec<Decimal>,
+    scores: Vec<Decimal>,
     counts: BTreeSet<usize>,
     dates: BTreeSet<Date>,
     names: Vec<Vec<char>>,
@@ -71,6 +72,7 @@ impl<'a> Evidence<'a> {
             money: BTreeMap::new(),
             quantities: BTreeMap::new(),
             percents: Vec::new(),
+            scores: Vec::new(),
             counts: BTreeSet::from([figures.count]),
             dates: entries.iter().map(|entry| entry.document_date).collect(),
             names: names.iter().map(|name| scan::fold_lower(name)).collect(),
@@ -99,9 +101,31 @@ impl<'a> Evidence<'a> {
     }
 
     fn count(&mut self, series: &Series) {
+        let by_year = series.change_by_year.as_ref();
         self.percents.extend(series.change_percent);
-        self.counts.extend([series.count, series.by_month.len()]);
+        self.percents
+            .extend(by_year.and_then(|change| change.percent));
+        self.counts
+            .extend([series.count, series.by_month.len(), series.by_year.len()]);
         self.counts.extend(series.by_month.iter().map(|p| p.count));
+        self.counts
+            .extend(series.by_year.iter().map(|year| year.count));
+        self.count_findings(series);
+    }
+
+    /// Counts anomalies, repeated values and what a rhythm misses.
+    fn count_findings(&mut self, series: &Series) {
+        let (anomalies, repeated) = (&series.anomalies, &series.repeated);
+        self.counts.extend([anomalies.count, repeated.count]);
+        let documents = repeated.first.iter().map(|repeat| repeat.documents.count);
+        self.counts.extend(documents);
+        self.scores
+            .extend(anomalies.first.iter().map(|anomaly| anomaly.score));
+        if let Some(rhythm) = &series.rhythm {
+            let missed = rhythm.missed.iter().map(|missed| missed.count as usize);
+            self.counts.extend(missed);
+            self.counts.insert(rhythm.missing as usize);
+        }
     }
 
     /// Counts of months: without documents, with documents, and from first to last.
@@ -151,6 +175,7 @@ impl<'a> Evidence<'a> {
         computed
             .flatten()
             .chain(&self.percents)
+            .chain(&self.scores)
             .any(|value| written.is(*value))
             || self.counts.iter().any(|&count| written.is(count.into()))
             || self.dates(written)
@@ -203,7 +228,22 @@ fn values(series: &Series) -> Vec<Decimal> {
         series.minimum,
         series.maximum,
     ];
-    values.extend(series.by_month.iter().map(|period| period.total));
+    for period in &series.by_month {
+        values.push(period.total);
+        values.extend(period.mean);
+    }
+    for year in &series.by_year {
+        values.extend([year.total, year.mean]);
+    }
+    values.extend(series.change.as_ref().map(|change| change.difference));
+    values.extend(
+        series
+            .change_by_year
+            .as_ref()
+            .map(|change| change.difference),
+    );
+    values.extend(series.anomalies.first.iter().map(|anomaly| anomaly.value));
+    values.extend(series.repeated.first.iter().map(|repeat| repeat.value));
     values
 }
 

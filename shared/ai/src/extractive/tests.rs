@@ -53,6 +53,7 @@ fn dossier(documents: &[(&str, &str, Option<&str>, Option<i64>)]) -> DossierInpu
             name: name.to_owned(),
             summary: None,
             entry: Entry {
+                file: "0198f3b0-0000-7000-8000-000000000001".parse().unwrap(),
                 document_date: day.parse().unwrap(),
                 amount: amount.map(money),
                 quantities: kwh

@@ -16,6 +16,7 @@ fn dossier_document(day: &str, name: &str, amount: &str, kwh: i64) -> DossierDoc
         name: name.to_owned(),
         summary: Some(format!("The bill of {name}.\nIt is paid.")),
         entry: Entry {
+            file: "0198f3b0-0000-7000-8000-000000000001".parse().unwrap(),
             document_date: day.parse().unwrap(),
             amount: Some(money(amount)),
             quantities: vec![Quantity {

@@ -7,6 +7,7 @@ use crate::facts::{Money, Quantity};
 
 fn entry(day: &str, amount: &str, kwh: Option<i64>) -> Entry {
     Entry {
+        file: "0198f3b0-0000-7000-8000-000000000001".parse().unwrap(),
         document_date: day.parse().unwrap(),
         amount: Some(Money {
             amount: amount.parse().unwrap(),
@@ -152,6 +153,24 @@ fn a_mismatch_says_which_number() {
         error.to_string(),
         "the text says 30 %, which is not among the computed figures"
     );
+}
+
+#[test]
+fn years_differences_and_anomalies_are_figures() {
+    let mut bills: Vec<Entry> = (1..=6)
+        .map(|month| entry(&format!("2023-0{month}-03"), &format!("10{month}.00"), None))
+        .collect();
+    bills.push(entry("2024-01-03", "900.50", None));
+    for text in [
+        "2023 came to $621.00, on average $103.50.",
+        "2024 was $279.50 more, a rise of 45 %.",
+        "One bill of $900.50 is unusual.",
+    ] {
+        assert_eq!(mismatch(&bills, &[], text), None, "{text}");
+    }
+    for text in ["2024 was $279.00 more.", "A rise of 46 %."] {
+        assert!(mismatch(&bills, &[], text).is_some(), "{text}");
+    }
 }
 
 proptest! {
