@@ -14,6 +14,7 @@ pub mod folder;
 pub mod hashing;
 pub mod id;
 pub mod job;
+pub mod ledger;
 pub mod message;
 pub mod name;
 pub mod principal;
