@@ -4,6 +4,7 @@
 
 #![warn(missing_docs)]
 
+pub mod comparison;
 pub mod dossier;
 pub mod error;
 pub mod facts;
