@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::facts::{Currency, Money, Quantity};
 use crate::id::FileId;
 
+mod abridged;
 mod anomalies;
 pub(crate) mod exact;
 mod gap;

@@ -408,6 +408,64 @@ fn months_read_back_as_written() {
     }
 }
 
+#[test]
+fn abridged_figures_are_bounded_and_say_how_many_there_are() {
+    let bills = |years: i16| {
+        let days = (0..years).flat_map(|year| (1..=12).map(move |month| (2000 + year, month)));
+        let mut bills: Vec<Entry> = days
+            .filter(|&(_, month)| month != 5)
+            .map(|(year, month)| date(year, month, 9))
+            .map(|day| {
+                entry(
+                    &day.to_string(),
+                    Some((&day.month().to_string(), "USD")),
+                    None,
+                )
+            })
+            .collect();
+        for number in 1..=9 {
+            let far = entry("2000-01-09", Some(("1000", "USD")), None);
+            bills.push(Entry {
+                file: file(number),
+                ..far
+            });
+        }
+        Figures::compute(&bills).unwrap()
+    };
+    let size = |figures: &Figures| serde_json::to_string(figures).unwrap().len();
+    let [short, long] = [3, 50].map(|years| bills(years).abridged(3, 2));
+    assert!(
+        size(&long) < size(&short) + 50,
+        "{} and {}",
+        size(&long),
+        size(&short)
+    );
+    let series = &long.currencies[&"USD".parse().unwrap()];
+    assert_eq!(
+        series.by_month.first().unwrap().month.to_string(),
+        "2049-10"
+    );
+    assert_eq!((series.by_year.len(), long.gaps.len()), (3, 3));
+    assert_eq!(
+        (series.anomalies.count, series.anomalies.first.len()),
+        (9, 2)
+    );
+    assert_eq!(
+        (series.maximum_of.count, series.maximum_of.first.len()),
+        (9, 0)
+    );
+    let repeat = &series.repeated.first[0];
+    assert_eq!(
+        (repeat.documents.count, repeat.documents.first.len()),
+        (9, 0)
+    );
+    assert_eq!(series.rhythm.as_ref().unwrap().missed.len(), 3);
+    assert_eq!(
+        series.total,
+        bills(50).currencies[&"USD".parse().unwrap()].total
+    );
+}
+
 /// Divides whole numbers and rounds half away from zero, the way it is done by hand.
 fn by_hand(numerator: i64, denominator: i64) -> i64 {
     let doubled = 2 * numerator.abs() + denominator;
