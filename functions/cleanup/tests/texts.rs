@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use cleanup::State;
 use cleanup::sweep;
-use domain::facts::Facts;
+use domain::fact_sheet::FactSheet;
 use domain::file::Failure;
 use domain::summary::{PIPELINE_VERSION, Summary, SummaryKey};
 use domain::{BlobId, Sha256, WorkspaceId};
@@ -51,7 +51,7 @@ async fn write_text(store: &Store) -> (BlobId, ContentItem) {
         text,
         text_bytes: 4,
     };
-    (text, ContentItem::new(reading, Facts::default()))
+    (text, ContentItem::new(reading, FactSheet::default()))
 }
 
 async fn keep(store: &Store, item: ContentItem) -> ContentItem {
@@ -229,7 +229,7 @@ async fn a_reading_that_a_better_one_replaces_leaves_no_text() {
             detail: "a test".to_owned(),
         },
     };
-    let failed = ContentItem::new(failed, Facts::default());
+    let failed = ContentItem::new(failed, FactSheet::default());
 
     let second = keep(store, failed.clone()).await;
     let (new, item) = write_text(store).await;
@@ -280,7 +280,11 @@ async fn what_was_read_of_bytes_without_a_text_is_forgotten_too_once_no_version_
         Reading::Failed { failure },
     ] {
         for is_half_forgotten in [false, true] {
-            keep(store, ContentItem::new(reading.clone(), Facts::default())).await;
+            keep(
+                store,
+                ContentItem::new(reading.clone(), FactSheet::default()),
+            )
+            .await;
             change(store, Expression::new("ADD refs :one").number(":one", 1)).await;
             stack.advance(HOURS);
             assert_eq!(sweep::run(&state(&stack)).await.orphans_removed, 0);

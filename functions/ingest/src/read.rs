@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use domain::facts::Facts;
+use domain::fact_sheet::FactSheet;
 use domain::file::{Failure, File, Status, Version};
 use domain::{BlobId, Error, FileId, Result, Sha256, WorkspaceId};
 use extract::{Failure as ExtractFailure, Outcome};
@@ -84,7 +84,7 @@ async fn known_before(
     };
     let store = &state.store;
     let known = store.content(workspace, sha256).await?;
-    let Some(known) = known.filter(|known| known.refs > 0 && known.reading.holds_for_all()) else {
+    let Some(known) = known.filter(|known| known.refs > 0 && known.is_settled()) else {
         return Ok(None);
     };
     let key = ObjectKey::Blob(workspace.clone(), content.blob);
@@ -168,7 +168,7 @@ async fn content(
 ) -> Result<ContentItem> {
     let known = state.store.content(workspace, sha256).await?;
     if let Some(known) = known
-        && (known.reading.holds_for_all() || copy.is_none())
+        && (known.is_settled() || copy.is_none())
     {
         if let (Reading::Text { text, .. }, Some(copy)) = (&known.reading, copy) {
             let key = ObjectKey::Text(workspace.clone(), sha256, *text);
@@ -178,7 +178,7 @@ async fn content(
     }
     let item = match copy {
         Some(copy) => extract(state, workspace, file, sha256, &copy.path()).await?,
-        None => ContentItem::new(Reading::Unsupported, Facts::default()),
+        None => ContentItem::new(Reading::Unsupported, FactSheet::default()),
     };
     state.store.keep_content(workspace, sha256, item).await
 }
@@ -224,7 +224,7 @@ async fn extract(
     let (reading, facts) = match extracted {
         Ok(extraction) => match extraction.outcome {
             Outcome::Text(text) => {
-                let facts = extract::facts::facts(&text, extraction.table.as_ref());
+                let facts = extract::facts::fact_sheet(&text, extraction.table.as_ref());
                 let text_bytes = text.len() as u64;
                 let id = BlobId::new(state.store.ids.random());
                 let key = ObjectKey::Text(workspace.clone(), sha256, id);
@@ -238,8 +238,8 @@ async fn extract(
                     facts,
                 )
             }
-            Outcome::NoText => (Reading::NoText, Facts::default()),
-            Outcome::Unsupported => (Reading::Unsupported, Facts::default()),
+            Outcome::NoText => (Reading::NoText, FactSheet::default()),
+            Outcome::Unsupported => (Reading::Unsupported, FactSheet::default()),
         },
         Err(failure) if failure.retry() => return Err(interrupted(failure)),
         Err(failure) => {
@@ -248,7 +248,7 @@ async fn extract(
                 code: failure.code.as_str().to_owned(),
                 detail: failure.detail,
             };
-            (Reading::Failed { failure }, Facts::default())
+            (Reading::Failed { failure }, FactSheet::default())
         }
     };
     Ok(ContentItem::new(reading, facts))
@@ -268,7 +268,7 @@ async fn settle(
     let place = place_work(workspace, file.id);
     let version = verified(version, sha256);
     file.status = Status::Extracted;
-    file.facts = content.facts;
+    file.facts = content.fact_sheet.facts();
     let settled = store
         .settle(workspace, &file, &version, sha256, item, &place)
         .await;

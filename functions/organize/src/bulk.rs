@@ -328,7 +328,7 @@ impl Operation {
                     archived: self.archived.take(),
                     expires_in_s: std::mem::take(&mut self.expires_in_s),
                 }
-                .read(now)?,
+                .read(now, &principal.identity.pseudonym())?,
             ),
             Op::Copy => Change::Copy(
                 CopyFile {

@@ -7,6 +7,7 @@ use api::view::file::FileView;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
+use domain::correction::Given;
 use domain::principal::Role;
 use domain::tag::Tags;
 use domain::upload::expires_in;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
 use store::Store;
+use store::correction::CorrectionChange;
 use store::organize::{Edit, FileChange};
 use utoipa::ToSchema;
 
@@ -63,18 +65,22 @@ pub(crate) struct Asked {
 }
 
 impl ChangeFile {
-    /// Reads what is to be changed.
+    /// Reads what is to be changed by someone, whose pseudonym is given.
     ///
     /// # Errors
     /// `Invalid`, pointing to the field.
-    pub(crate) fn read(self, now: Timestamp) -> domain::Result<Asked> {
+    pub(crate) fn read(self, now: Timestamp, by: &str) -> domain::Result<Asked> {
         let target = Target::read(self.folder.as_deref(), self.folder_id)?;
         let change = FileChange {
             name: self.name.as_deref().map(str::parse).transpose()?,
             folder: None,
             document_type: self.document_type.try_map(|text| document_type(&text))?,
             tags: self.tags.as_deref().map(Tags::parse).transpose()?,
-            document_date: self.document_date.as_deref().map(read_date).transpose()?,
+            correction: self
+                .document_date
+                .as_deref()
+                .map(|text| read_correction(text, by))
+                .transpose()?,
             favorite: self.favorite,
             archived: self.archived,
             expires_at: self.expires_in_s.try_map(|seconds| after(now, seconds))?,
@@ -83,7 +89,19 @@ impl ChangeFile {
     }
 }
 
-fn read_date(text: &str) -> domain::Result<Date> {
+fn read_correction(text: &str, by: &str) -> domain::Result<(CorrectionChange, String)> {
+    let change = CorrectionChange {
+        document_date: Edit::Set(Given::Value(read_date(text)?)),
+        ..CorrectionChange::default()
+    };
+    Ok((change, by.to_owned()))
+}
+
+/// Reads a date.
+///
+/// # Errors
+/// `Invalid`, pointing to `/document_date`.
+pub(crate) fn read_date(text: &str) -> domain::Result<Date> {
     text.parse()
         .map_err(|_| Error::invalid("/document_date", "a date is year-month-day: 2024-11-15"))
 }
@@ -125,7 +143,7 @@ pub async fn change(
     principal.require(Role::Editor)?;
     query.finish()?;
     let id: FileId = id.parse()?;
-    let asked = value.read(state.store.clock.now())?;
+    let asked = value.read(state.store.clock.now(), &principal.identity.pseudonym())?;
     let (store, workspace) = (state.store, principal.workspace);
     let changed =
         to_the_end(async move { carry_out(&store, &workspace, id, &headers, asked).await });
@@ -156,7 +174,7 @@ mod tests {
 
     fn read(body: &str) -> domain::Result<FileChange> {
         let body: ChangeFile = serde_json::from_str(body).unwrap();
-        body.read("2026-01-01T00:00:00Z".parse().unwrap())
+        body.read("2026-01-01T00:00:00Z".parse().unwrap(), "user-1")
             .map(|asked| asked.change)
     }
 
@@ -180,7 +198,10 @@ mod tests {
         assert_eq!(change.name.unwrap().as_str(), "a.pdf");
         assert_eq!(change.document_type, Edit::Set("bill".parse().unwrap()));
         assert_eq!(change.tags.unwrap().as_slice().len(), 1);
-        assert_eq!(change.document_date.unwrap().to_string(), "2024-11-15");
+        let (correction, by) = change.correction.unwrap();
+        let date = Given::Value("2024-11-15".parse().unwrap());
+        assert_eq!(correction.document_date, Edit::Set(date));
+        assert_eq!(by, "user-1");
         assert_eq!(
             (change.favorite, change.archived),
             (Some(true), Some(false))

@@ -22,6 +22,7 @@ pub mod delete;
 pub mod delete_version;
 pub mod dossiers;
 pub mod exports;
+pub mod facts;
 pub mod folder;
 pub mod folders;
 pub mod imports;
@@ -91,6 +92,7 @@ impl FromRef<State> for Authenticator {
 api::routes! {
     State:
     change::change,
+    facts::correct,
     delete::delete,
     restore::restore,
     retry::retry,

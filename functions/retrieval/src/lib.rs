@@ -86,6 +86,7 @@ api::routes! {
     content::fetch,
     text::fetch,
     facts::show,
+    facts::history,
     folders::list,
     folders::show,
     findings::list,

@@ -3,7 +3,7 @@
 use ai::{DocumentInput, ModelError, Task};
 use domain::FileId;
 use domain::file::{File, Status, SummaryReason};
-use domain::summary::{PIPELINE_VERSION, Summary, SummaryKey};
+use domain::summary::{Summary, SummaryKey};
 use store::blob::ObjectKey;
 use store::content::{ContentItem, Reading};
 use store::summary::{Claim, Claimed};
@@ -72,7 +72,7 @@ async fn readable(
         .ok_or(Stop::TextMissing)?;
     let key = SummaryKey {
         content: hash,
-        pipeline_version: PIPELINE_VERSION,
+        pipeline_version: content.pipeline_version,
         prompt_version: state.model.prompt_version(Task::Document).to_owned(),
         model: state.model.id().to_owned(),
     };
@@ -98,7 +98,7 @@ async fn write(
     };
     let input = DocumentInput {
         text: String::from_utf8_lossy(&text).into_owned(),
-        facts: content.facts,
+        facts: content.fact_sheet.facts(),
     };
     let completion = state.model.summarize_document(&input).await?;
     let summary = Summary {

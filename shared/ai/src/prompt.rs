@@ -21,6 +21,8 @@ const DOSSIER: &str = include_str!("prompts/dossier_summary.v1.md");
 
 /// The latest months of a series that a model is shown. The totals cover all.
 const MONTHS: usize = 24;
+/// The findings of each kind that it is shown of a series.
+const FINDINGS: usize = 5;
 /// Tokens of a document's own summary that its dossier's model is shown.
 const SUMMARY_TOKENS: usize = 120;
 
@@ -124,12 +126,7 @@ fn facts(facts: &Facts) -> String {
 }
 
 fn figures(figures: &Figures) -> String {
-    let mut shown = figures.clone();
-    let series = shown.currencies.values_mut();
-    for series in series.chain(shown.quantities.values_mut()) {
-        let older = series.by_month.len().saturating_sub(MONTHS);
-        series.by_month.drain(..older);
-    }
+    let shown = figures.clone().abridged(MONTHS, FINDINGS);
     // Figures are plain data: writing them as JSON cannot fail.
     serde_json::to_string(&shown).unwrap_or_default()
 }

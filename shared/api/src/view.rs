@@ -2,6 +2,7 @@
 
 pub mod dossier;
 pub mod export;
+pub mod facts;
 pub mod failure;
 pub mod file;
 pub mod files;

@@ -9,6 +9,7 @@
 //! {"kind":"left_out","path":"bills/june.pdf","id":"…","code":"not_verified","detail":"…"}
 //! ```
 
+use domain::correction::Corrections;
 use domain::tag::{Tag, Tags};
 use domain::{FileId, Sha256};
 use jiff::Timestamp;
@@ -112,9 +113,9 @@ pub struct File {
     pub tags: Tags,
     /// The date of the document.
     pub document_date: Option<Date>,
-    /// The date of the document where a person gave it; it is read from the text else.
-    #[serde(default)]
-    pub given_date: Option<Date>,
+    /// What people said of the document; the rest is read from it.
+    #[serde(default, skip_serializing_if = "Corrections::is_empty")]
+    pub corrections: Corrections,
     /// When the file was made.
     pub created_at: Timestamp,
     /// When it was last changed.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::correction::Corrections;
 use crate::error::{Error, Kind};
 use crate::facts::Facts;
 use crate::id::{BlobId, FileId, FolderId, Sha256};
@@ -241,8 +242,8 @@ pub struct File {
     pub purge_at: Option<Timestamp>,
     /// What the current version says of itself, once it has been read.
     pub facts: Facts,
-    /// The date a person gave the current version, which stands before the one that was read.
-    pub given_date: Option<Date>,
+    /// What people say of the current version, which stands before what was read.
+    pub corrections: Corrections,
     /// Its summary, once it has been written.
     pub summary: Option<Summary>,
     /// Why it has none.
@@ -305,7 +306,7 @@ impl File {
             state: State::Active,
             purge_at: None,
             facts: Facts::default(),
-            given_date: None,
+            corrections: Corrections::default(),
             summary: None,
             summary_reason: None,
             failure: None,
@@ -329,9 +330,15 @@ impl File {
         }
     }
 
+    /// The facts that hold of the current version: as people gave them, else as they were read.
+    pub fn known_facts(&self) -> Facts {
+        self.corrections.over(&self.facts)
+    }
+
     /// The date the document is about: as a person gave it, else as it was read.
     pub fn document_date(&self) -> Option<Date> {
-        self.given_date.or(self.facts.document_date)
+        let given = self.corrections.document_date.as_ref();
+        given.map_or(self.facts.document_date, |given| given.value().copied())
     }
 
     /// Says whether its time is up.

@@ -5,8 +5,10 @@
 #![warn(missing_docs)]
 
 pub mod comparison;
+pub mod correction;
 pub mod dossier;
 pub mod error;
+pub mod fact_sheet;
 pub mod facts;
 pub mod figures;
 pub mod file;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::Sha256;
 
 /// Version of what reads documents. It grows when the text or facts of an unchanged file change.
-pub const PIPELINE_VERSION: u32 = 1;
+pub const PIPELINE_VERSION: u32 = 2;
 
 /// What a summary is made from and by: for each of these there is at most one committed summary.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

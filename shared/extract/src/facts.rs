@@ -1,4 +1,5 @@
-//! What a document says about itself, found by rules: date, amount, quantities, language.
+//! What a document says about itself, found by rules: date, amounts, quantities, parties, references, language; each
+//! with the rule that chose it, the words that label it and where it stands in the text.
 //!
 //! The rules, in short:
 //! - **Amount**: the labelled total (`Amount due` before `Total` before `Total labor`; the last among
@@ -11,6 +12,9 @@
 //!   day. `02/01/2024` is read as the document's clear dates are, else month first when its amounts
 //!   are in US dollars, else day first.
 //! - **Quantities**: one per unit, labelled usage first.
+//! - **Parties**: who is labelled as seller or buyer, sender or recipient; else, as issuer, the letterhead that names the
+//!   legal form of a company.
+//! - **References**: what is labelled as a number of something and looks like one.
 //!
 //! Everything is two passes over lines of bounded length, of a long text only over its beginning and
 //! its end: the time is bounded, whatever the text.
@@ -24,7 +28,10 @@ mod language;
 mod lines;
 mod months;
 mod numbers;
+mod parties;
+mod purpose;
 mod quantities;
+mod references;
 mod table;
 mod total;
 mod votes;
@@ -32,7 +39,8 @@ mod votes;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use domain::facts::{Currency, Facts};
+use domain::fact_sheet::{Fact, FactSheet, Rule};
+use domain::facts::Currency;
 
 pub(crate) use self::numbers::Style;
 pub(crate) use self::table::TableBuilder;
@@ -40,46 +48,55 @@ pub use self::table::{Column, Table};
 
 use self::amounts::amounts;
 use self::currencies::{Mark, Signs, code};
-use self::dates::{Found, Order, Value, dates};
-use self::document_date::{DocumentDate, label_of_column};
-use self::lines::{ends, lines};
+use self::dates::{Found, Order, dates};
+use self::document_date::DocumentDate;
+use self::lines::{ends, lines, searched_lines};
 use self::numbers::{numbers, style_of};
+use self::parties::Parties;
 use self::quantities::{Quantities, unit_of_header};
+use self::references::References;
 use self::total::Totals;
 use self::votes::Votes;
 
 /// Finds the facts of a document in its text and, for spreadsheets and CSV, its table.
-pub fn facts(text: &str, table: Option<&Table>) -> Facts {
-    let (head, tail) = ends(text);
-    let manner = Manner::of(head, tail);
+pub fn fact_sheet(text: &str, table: Option<&Table>) -> FactSheet {
+    let manner = Manner::of(text);
     let (mut totals, mut date, mut quantities) = (
         Totals::default(),
         DocumentDate::default(),
         Quantities::default(),
     );
-    for line in lines(head).chain(lines(tail)) {
-        let dates = dates(line);
+    let (mut parties, mut references) = (Parties::default(), References::default());
+    for line in searched_lines(text) {
+        let dates = dates(line.text);
         let masked = masks(&dates);
-        totals.line(line, &amounts(line, manner.style, &masked));
+        totals.line(line, &amounts(line.text, manner.style, &masked));
         date.line(line, &dates);
+        parties.line(line);
+        references.line(line, &masked);
         if !table.is_some_and(has_unit_column) {
             quantities.line(line, manner.style, &masked);
         }
     }
     for column in table.iter().flat_map(|table| &table.columns) {
-        if let (Some(first), Some(rank)) = (column.first_date, label_of_column(&column.name)) {
-            date.offer(rank, Value::Sure(first));
+        if let Some(first) = column.first_date {
+            date.column(&column.name, first);
         }
         if let Some(sum) = column.sum {
             quantities.column(&column.name, sum);
         }
     }
     let of_table = table.and_then(|table| table.money(manner.currency));
-    Facts {
-        document_date: date.date(manner.order),
-        amount: of_table.or_else(|| totals.money(manner.signs, manner.currency)),
+    let (of_text, amounts) = totals.into_money(manner.signs, manner.currency);
+    FactSheet {
+        document_date: date.into_date(manner.order),
+        amount: of_table.or(of_text),
+        amounts,
+        parties: parties.into_vec(),
+        references: references.into_vec(),
         quantities: quantities.into_vec(),
-        language: language::language(text),
+        language: language::language(text)
+            .map(|language| Fact::new(language, Rule::Statistics, None, None)),
     }
 }
 
@@ -87,8 +104,8 @@ pub fn facts(text: &str, table: Option<&Table>) -> Facts {
 pub(crate) fn number_style<'a>(texts: impl Iterator<Item = &'a str>) -> Style {
     let mut votes = Votes::default();
     for line in texts.flat_map(lines) {
-        let masked = masks(&dates(line));
-        vote_on_style(line, &masked, &mut votes);
+        let masked = masks(&dates(line.text));
+        vote_on_style(line.text, &masked, &mut votes);
     }
     votes.number_style()
 }
@@ -103,11 +120,11 @@ struct Manner {
 }
 
 impl Manner {
-    fn of(head: &str, tail: &str) -> Self {
+    fn of(text: &str) -> Self {
         let mut votes = Votes::default();
         let mut marks: HashMap<Mark, (u64, std::cmp::Reverse<usize>)> = HashMap::new();
         let mut named = None;
-        for line in lines(head).chain(lines(tail)) {
+        for line in searched_lines(text).map(|line| line.text) {
             let found = dates(line);
             let masked = masks(&found);
             for date in &found {
@@ -124,7 +141,7 @@ impl Manner {
             }
             named = named.or_else(|| line.split(|c: char| !c.is_alphanumeric()).find_map(code));
         }
-        let signs = Signs::stated_in(head);
+        let signs = Signs::stated_in(ends(text).0);
         let most = marks
             .into_iter()
             .max_by_key(|(_, rank)| *rank)

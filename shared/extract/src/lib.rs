@@ -2,7 +2,7 @@
 //!
 //! [`Extractor`] reads a file's text in a child process of its own, under limits of time and memory,
 //! because a parser that meets hostile bytes may loop, allocate without end or abort. What the bytes
-//! are, [`media`] has said. [`facts::facts`] finds the document's date, amount, quantities and
+//! are, [`media`] has said. [`facts::fact_sheet`] finds the document's date, amount, quantities and
 //! language in that text; it is deterministic, and no model takes part.
 //!
 //! A program that extracts must call [`child::run_if_child`] as the first thing in `main`, before it

@@ -50,7 +50,7 @@ async fn extract(file: &str) -> (Extraction, String) {
 async fn samples_have_the_facts_their_manifest_promises() {
     for sample in manifest() {
         let (extraction, text) = extract(&sample.file).await;
-        let found = facts::facts(&text, extraction.table.as_ref());
+        let found = facts::fact_sheet(&text, extraction.table.as_ref()).facts();
         let name = &sample.file;
         assert_eq!(
             found.document_date, sample.expected.document_date,
@@ -72,7 +72,7 @@ async fn samples_in_prose_are_recognized_as_english() {
     ] {
         let (_, text) = extract(file).await;
         assert_eq!(
-            facts::facts(&text, None).language.as_deref(),
+            facts::fact_sheet(&text, None).facts().language.as_deref(),
             Some("en"),
             "{file}"
         );

@@ -1,6 +1,7 @@
 //! Committing an upload: its bytes become a version of a file. Until the transaction here holds, a
 //! reader sees what was there before.
 
+use domain::correction::Corrections;
 use domain::facts::Facts;
 use domain::file::{Content, File, NewFile, Origin, State, Status};
 use domain::folder::Tally;
@@ -8,7 +9,6 @@ use domain::name::FileName;
 use domain::upload::{Intent, OnConflict, Upload, UploadState};
 use domain::{Error, FileId, FolderId, Kind, Result, WorkspaceId};
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use crate::Store;
 use crate::failure::forget_failures;
@@ -51,8 +51,8 @@ pub(crate) struct Committing<'a> {
 /// What a file had where it comes from, and a client cannot say of what it sends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Restored {
-    /// The date a person gave to the document.
-    pub(crate) given_date: Option<Date>,
+    /// What people said of the document.
+    pub(crate) corrections: Corrections,
     /// From when on it is gone.
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) favorite: bool,
@@ -64,7 +64,7 @@ pub(crate) struct Restored {
 impl Restored {
     /// Gives a file what it had.
     fn apply(&self, file: &mut File) {
-        file.given_date = self.given_date;
+        file.corrections.clone_from(&self.corrections);
         file.expires_at = self.expires_at.or(file.expires_at);
         file.favorite |= self.favorite;
         file.archived |= self.archived;
@@ -375,7 +375,7 @@ pub(crate) fn begin_version(file: &mut File, content: &Content) -> Replaced {
     file.content = content.clone();
     file.status = Status::Pending;
     file.facts = Facts::default();
-    file.given_date = None;
+    file.corrections = Corrections::default();
     file.summary = None;
     file.summary_reason = None;
     file.failure = None;

@@ -1,6 +1,6 @@
 //! What was read from some bytes. Files with equal bytes share it, counted by reference.
 
-use domain::facts::Facts;
+use domain::fact_sheet::FactSheet;
 use domain::file::{Failure, File, Version};
 use domain::summary::PIPELINE_VERSION;
 use domain::{BlobId, Error, FileId, Result, Sha256, WorkspaceId};
@@ -58,8 +58,9 @@ pub struct ContentItem {
     pub pipeline_version: u32,
     /// What reading them came to.
     pub reading: Reading,
-    /// What they say of themselves.
-    pub facts: Facts,
+    /// What they say of themselves, and where.
+    #[serde(default)]
+    pub fact_sheet: FactSheet,
     /// How many versions have these bytes.
     #[serde(default)]
     pub refs: u64,
@@ -70,14 +71,19 @@ pub struct ContentItem {
 
 impl ContentItem {
     /// What this pipeline has read from some bytes.
-    pub const fn new(reading: Reading, facts: Facts) -> Self {
+    pub const fn new(reading: Reading, fact_sheet: FactSheet) -> Self {
         Self {
             pipeline_version: PIPELINE_VERSION,
             reading,
-            facts,
+            fact_sheet,
             refs: 0,
             being_forgotten: false,
         }
+    }
+
+    /// Says whether reading the bytes again would come to the same: this pipeline has read them, whatever they are called.
+    pub const fn is_settled(&self) -> bool {
+        self.pipeline_version == PIPELINE_VERSION && self.reading.holds_for_all()
     }
 
     /// Says whether it is still what should be known when `other` has been read.
@@ -87,14 +93,14 @@ impl ContentItem {
 }
 
 impl Store {
-    /// Returns what this pipeline has read from some bytes; none when it has not.
+    /// Returns what was read from some bytes, by this pipeline or an older one; none when nothing was.
     pub async fn content(
         &self,
         workspace: &WorkspaceId,
         content: Sha256,
     ) -> Result<Option<ContentItem>> {
         let item: Option<ContentItem> = self.table.get(Key::content(workspace, content)).await?;
-        Ok(item.filter(|item| item.pipeline_version == PIPELINE_VERSION && !item.being_forgotten))
+        Ok(item.filter(|item| !item.being_forgotten))
     }
 
     /// Keeps what was read from some bytes, and returns what is known of them from now on. What was
@@ -156,10 +162,10 @@ impl Store {
             condition: Some(as_read),
             key: Key::content(workspace, content),
             change: Expression::new(
-                "SET reading = :reading, facts = :facts, pipeline_version = :version",
+                "SET reading = :reading, fact_sheet = :facts, pipeline_version = :version",
             )
             .value(":reading", &item.reading)?
-            .value(":facts", &item.facts)?
+            .value(":facts", &item.fact_sheet)?
             .number(":version", item.pipeline_version),
         };
         match self.table.transact(vec![write]).await {

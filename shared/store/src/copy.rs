@@ -1,5 +1,6 @@
 //! Copies: new files that refer to the bytes of another. No byte is copied.
 
+use domain::correction::Corrections;
 use domain::file::{File, NewFile, State};
 use domain::folder::FolderState;
 use domain::name::FileName;
@@ -164,10 +165,12 @@ impl Store {
             },
         };
         File {
-            // A person's date is of the current version.
-            given_date: source
-                .given_date
-                .filter(|_| version.number == source.version),
+            // What people said is of the current version.
+            corrections: if version.number == source.version {
+                source.corrections.clone()
+            } else {
+                Corrections::default()
+            },
             ..File::new(FileId::new(self.ids.sortable(now)), now, new)
         }
     }

@@ -162,6 +162,7 @@ impl Store {
             self.leave_dossier(workspace, item.id, membership.dossier, None)
                 .await?;
         }
+        self.forget_corrections(workspace, item.id).await?;
         for page in item.removed_pages..pages {
             for version in self.planned_page(workspace, item.receipt, page).await? {
                 self.remove_version(workspace, item.id, &version).await?;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use domain::correction::Corrections;
 use domain::dossier::Member;
 use domain::facts::Facts;
 use domain::file::{
@@ -14,7 +15,6 @@ use domain::summary::Summary;
 use domain::tag::{Tag, Tags};
 use domain::{BlobId, DossierId, Error, FileId, FolderId, Kind, ReceiptId, Result, WorkspaceId};
 use jiff::Timestamp;
-use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
@@ -42,8 +42,8 @@ struct FileItem {
     #[serde(default)]
     purge_at: Option<Timestamp>,
     facts: Facts,
-    #[serde(default)]
-    given_date: Option<Date>,
+    #[serde(default, skip_serializing_if = "Corrections::is_empty")]
+    corrections: Corrections,
     summary: Option<Summary>,
     summary_reason: Option<SummaryReason>,
     failure: Option<Failure>,
@@ -215,7 +215,7 @@ impl From<FileItem> for File {
             state: item.file_state,
             purge_at: item.purge_at,
             facts: item.facts,
-            given_date: item.given_date,
+            corrections: item.corrections,
             summary: item.summary,
             summary_reason: item.summary_reason,
             failure: item.failure,
@@ -252,7 +252,7 @@ fn file_row(workspace: &WorkspaceId, file: &File) -> Result<Row> {
         file_state: file.state,
         purge_at: file.purge_at,
         facts: file.facts.clone(),
-        given_date: file.given_date,
+        corrections: file.corrections.clone(),
         summary: file.summary.clone(),
         summary_reason: file.summary_reason,
         failure: file.failure.clone(),

@@ -6,6 +6,7 @@
 //! | counters of a file | `W#{workspace}#F#{file}` | `B` | with the file, in one query |
 //! | membership | `W#{workspace}#F#{file}` | `M#{dossier}` | the dossiers a file is in |
 //! | version | `W#{workspace}#F#{file}` | `V#{number}` | the versions of a file |
+//! | correction | `W#{workspace}#F#{file}` | `K#{revision}` | what people have said of a file |
 //! | download | `W#{workspace}#F#{file}` | `L#{access}` | whether a download was counted |
 //! | name | `W#{workspace}#N#{folder}` | the name | who has a name; a folder's content by name |
 //! | folder | `W#{workspace}#D#{folder}` | `A` | by id |
@@ -125,6 +126,14 @@ impl Key {
         Self::new(
             file_partition(workspace, file),
             format!("{VERSION_PREFIX}{number:010}"),
+        )
+    }
+
+    /// What a person said of a file, which got this revision by it.
+    pub fn correction(workspace: &WorkspaceId, file: FileId, revision: u64) -> Self {
+        Self::new(
+            file_partition(workspace, file),
+            format!("{CORRECTION_PREFIX}{revision:020}"),
         )
     }
 
@@ -374,6 +383,8 @@ pub const FINDING_PREFIX: &str = "F#";
 pub const MEMBERSHIP_PREFIX: &str = "M#";
 /// Begins the sort keys of versions.
 pub const VERSION_PREFIX: &str = "V#";
+/// Begins the sort keys of what people have said of a file.
+pub const CORRECTION_PREFIX: &str = "K#";
 /// Begins the sort keys of members, on the dossier's side.
 pub const MEMBER_PREFIX: &str = "M#";
 /// Begins the sort keys of posted files.

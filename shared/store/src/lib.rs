@@ -12,6 +12,7 @@ pub mod commit;
 pub mod connect;
 pub mod content;
 pub mod copy;
+pub mod correction;
 pub mod direct;
 pub mod dossier;
 pub mod due;

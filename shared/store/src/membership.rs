@@ -101,14 +101,15 @@ pub fn place_work(workspace: &WorkspaceId, file: FileId) -> Work {
 /// What a file counts for in its dossiers. Without a date of its own it is put at the day it was
 /// made, in UTC.
 pub fn member_of(file: &File) -> Member {
+    let facts = file.known_facts();
     Member {
         file: file.id,
         version: file.version,
-        document_date: file
-            .document_date()
+        document_date: facts
+            .document_date
             .unwrap_or_else(|| day_of(file.created_at)),
-        amount: file.facts.amount,
-        quantities: file.facts.quantities.clone(),
+        amount: facts.amount,
+        quantities: facts.quantities,
     }
 }
 

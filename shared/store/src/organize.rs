@@ -10,9 +10,9 @@ use domain::name::FileName;
 use domain::tag::{Tag, Tags};
 use domain::{Error, FileId, FolderId, Result, WorkspaceId};
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use crate::Store;
+use crate::correction::{self, CorrectionChange};
 use crate::failure::forget_failures;
 use crate::file::{change_file, unfail_version};
 use crate::membership::place_work;
@@ -52,7 +52,7 @@ impl<T> Edit<T> {
         })
     }
 
-    fn apply(self, field: &mut Option<T>) {
+    pub(crate) fn apply(self, field: &mut Option<T>) {
         match self {
             Self::Keep => {}
             Self::Clear => *field = None,
@@ -72,8 +72,8 @@ pub struct FileChange {
     pub document_type: Edit<Tag>,
     /// The tags.
     pub tags: Option<Tags>,
-    /// The date the document is about, in the place of the one that was read from it.
-    pub document_date: Option<Date>,
+    /// What a person says of the document, in the place of what was read from it, and who, by pseudonym.
+    pub correction: Option<(CorrectionChange, String)>,
     /// Whether it is marked.
     pub favorite: Option<bool>,
     /// Whether it is put away.
@@ -122,6 +122,10 @@ impl Store {
                 return Ok(file);
             }
             let mut plan = self.plan_change(workspace, &before, file)?;
+            if let Some((_, by)) = &change.correction {
+                plan.writes
+                    .extend(correction::remember(workspace, &before, &plan.file, by)?);
+            }
             if plan.file.folder != before.folder {
                 // A file that is there already is not to go with a folder that is just being deleted.
                 let above = self.active_upwards(workspace, plan.file.folder).await?;
@@ -291,7 +295,7 @@ impl Store {
         }
         let sorted_anew = file.document_type != before.document_type
             || file.tags != before.tags
-            || file.given_date != before.given_date
+            || file.corrections != before.corrections
             // A folder above the one or the other may go into the trash just now, or come out of it, and
             // the job that places its files goes by their names: placing the file finds out.
             || (moved && (file.posted.is_some() || file.posting().is_some()));
@@ -343,8 +347,8 @@ fn plan(
 
 fn apply(change: &FileChange, file: &mut File) {
     let change = change.clone();
-    if let Some(date) = change.document_date {
-        file.given_date = Some(date);
+    if let Some((correction, _)) = change.correction {
+        correction.apply(&mut file.corrections);
     }
     set(&mut file.name, change.name);
     set(&mut file.folder, change.folder);

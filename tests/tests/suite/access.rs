@@ -33,6 +33,7 @@ async fn one_workspace_never_sees_another() {
         format!("{file}/content"),
         format!("{file}/text"),
         format!("{file}/facts"),
+        format!("{file}/facts/history"),
         format!("{file}/versions"),
         format!("/v1/dossiers/{}", id(&dossier)),
         format!("/v1/dossiers/{}/documents", id(&dossier)),

@@ -11,6 +11,7 @@ mod change;
 mod copy;
 mod delete;
 mod dossiers;
+mod facts;
 mod folder_trash;
 mod folders;
 mod invitations;

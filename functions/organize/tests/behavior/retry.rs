@@ -13,8 +13,8 @@ use crate::{each, route};
 
 /// The built-in model, which refuses while it is told to.
 #[derive(Default)]
-struct Moody {
-    refuses: AtomicBool,
+pub(crate) struct Moody {
+    pub(crate) refuses: AtomicBool,
 }
 
 #[async_trait]
@@ -42,7 +42,7 @@ impl LanguageModel for Moody {
 const TEXT: &str = "A letter about the garden. The garden is green in May and brown in August.";
 
 /// A runner with a file whose summary was given up.
-async fn failed() -> (Sheaf, Arc<Moody>, Value) {
+pub(crate) async fn failed() -> (Sheaf, Arc<Moody>, Value) {
     let model = Arc::new(Moody::default());
     model.refuses.store(true, Ordering::SeqCst);
     let options = Options {

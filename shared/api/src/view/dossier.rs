@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::file::MoneyView;
+use super::facts::MoneyView;
 
 /// A dossier.
 #[derive(Debug, Serialize, ToSchema)]

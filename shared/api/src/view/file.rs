@@ -1,6 +1,5 @@
 //! Files and versions on the wire.
 
-use domain::facts::Facts;
 use domain::file::{File, Origin, State, SummaryReason, Version};
 use domain::folder::Place;
 use domain::name::FolderPath;
@@ -240,72 +239,6 @@ impl From<Version> for VersionView {
             sha256: version.content.sha256.map(Into::into),
             owner: version.owner,
             created_at: version.created_at,
-        }
-    }
-}
-
-/// What a document says about itself.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Facts)]
-pub struct FactsView {
-    /// The date it is about.
-    #[schema(value_type = Option<String>, format = Date)]
-    document_date: Option<jiff::civil::Date>,
-    /// Its amount.
-    amount: Option<MoneyView>,
-    /// What it measures.
-    quantities: Vec<QuantityView>,
-    /// Its language, as ISO 639-1.
-    language: Option<String>,
-}
-
-/// An amount of money.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Money)]
-pub struct MoneyView {
-    /// How much, as a decimal string.
-    #[schema(example = "245.67")]
-    amount: String,
-    /// ISO 4217 code.
-    #[schema(example = "USD")]
-    currency: String,
-}
-
-impl From<domain::facts::Money> for MoneyView {
-    fn from(money: domain::facts::Money) -> Self {
-        Self {
-            amount: money.amount.to_string(),
-            currency: money.currency.to_string(),
-        }
-    }
-}
-
-/// A measured quantity.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Quantity)]
-pub struct QuantityView {
-    /// How much, as a decimal string.
-    #[schema(example = "850")]
-    amount: String,
-    /// The unit.
-    #[schema(example = "kWh")]
-    unit: String,
-}
-
-impl From<Facts> for FactsView {
-    fn from(facts: Facts) -> Self {
-        Self {
-            document_date: facts.document_date,
-            amount: facts.amount.map(MoneyView::from),
-            quantities: facts
-                .quantities
-                .into_iter()
-                .map(|quantity| QuantityView {
-                    amount: quantity.amount.to_string(),
-                    unit: quantity.unit,
-                })
-                .collect(),
-            language: facts.language,
         }
     }
 }

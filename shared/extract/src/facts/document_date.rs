@@ -2,10 +2,12 @@
 
 use std::sync::LazyLock;
 
+use domain::fact_sheet::{Fact, Place, Rule};
 use jiff::civil::Date;
 
 use super::dates::{Found, Order, Value};
 use super::labels::{Hit, Labels};
+use super::lines::Line;
 
 /// How far a label may be from its date.
 const REACH_BYTES: usize = 48;
@@ -166,40 +168,75 @@ const OTHER_NEAR: &[&str] = &[
 /// Gathers candidates line by line.
 #[derive(Default)]
 pub(super) struct DocumentDate {
-    best: Option<(Rank, Value)>,
+    best: Option<Candidate>,
     /// Labels whose dates stand on the next line, as in columns.
-    waiting: Vec<Rank>,
+    waiting: Vec<(Rank, String)>,
+}
+
+/// A date that the document may be about.
+struct Candidate {
+    rank: Rank,
+    value: Value,
+    rule: Rule,
+    label: Option<String>,
+    place: Option<Place>,
 }
 
 impl DocumentDate {
     /// Takes in the next line of the document with the dates in it.
-    pub(super) fn line(&mut self, line: &str, dates: &[Found]) {
-        let hits = LABELS.hits(line);
+    pub(super) fn line(&mut self, line: Line<'_>, dates: &[Found]) {
+        let hits = LABELS.hits(line.text);
         if dates.is_empty() {
-            self.wait(line, &hits);
+            self.wait(line.text, &hits);
             return;
         }
-        let in_columns = dates.len() == self.waiting.len();
+        let waiting = std::mem::take(&mut self.waiting);
+        let in_columns = dates.len() == waiting.len();
         let mut from = 0;
         for (index, found) in dates.iter().enumerate() {
-            let rank = label_before(line, &hits, from, found.start)
-                .or_else(|| ends_a_range(line, from, found.start).then_some(Rank::Other))
-                .or_else(|| self.waiting.get(index).copied().filter(|_| in_columns));
-            self.offer(rank.unwrap_or(Rank::Unlabelled), found.value);
+            let labelled = label_before(line.text, &hits, from, found.start)
+                .map(|hit| (hit.rank.0, line.text[hit.start..hit.end].to_owned()))
+                .or_else(|| {
+                    ends_a_range(line.text, from, found.start).then(|| (Rank::Other, String::new()))
+                })
+                .or_else(|| waiting.get(index).cloned().filter(|_| in_columns));
+            let (rank, label) = labelled.unzip();
+            self.offer(Candidate {
+                rank: rank.unwrap_or(Rank::Unlabelled),
+                value: found.value,
+                rule: rank.map_or(Rule::First, |_| Rule::Labelled),
+                label,
+                place: Some(line.place(found.start, found.end)),
+            });
             from = found.end;
         }
-        self.waiting.clear();
     }
 
-    /// A date from elsewhere, such as a column of a table. The first of the highest rank wins.
-    pub(super) fn offer(&mut self, rank: Rank, value: Value) {
-        if rank >= Rank::Unlabelled && self.best.is_none_or(|(best, _)| rank > best) {
-            self.best = Some((rank, value));
+    /// Takes in the first date of a column of a table.
+    pub(super) fn column(&mut self, header: &str, first: Date) {
+        if let Some(rank) = label_of_column(header) {
+            self.offer(Candidate {
+                rank,
+                value: Value::Sure(first),
+                rule: Rule::TableColumn,
+                label: Some(header.to_owned()),
+                place: None,
+            });
         }
     }
 
-    pub(super) fn date(&self, order: Order) -> Option<Date> {
-        self.best.map(|(_, value)| value.date(order))
+    /// The first of the highest rank wins.
+    fn offer(&mut self, candidate: Candidate) {
+        let best = self.best.as_ref().map(|best| best.rank);
+        if candidate.rank >= Rank::Unlabelled && best.is_none_or(|best| candidate.rank > best) {
+            self.best = Some(candidate);
+        }
+    }
+
+    pub(super) fn into_date(self, order: Order) -> Option<Fact<Date>> {
+        let best = self.best?;
+        let date = best.value.date(order);
+        Some(Fact::new(date, best.rule, best.label, best.place))
     }
 
     /// Remembers the labels of a line without dates: those of a column's head, or one label alone.
@@ -215,14 +252,14 @@ impl DocumentDate {
         self.waiting = labels
             .iter()
             .filter(|_| heads)
-            .map(|hit| hit.rank.0)
+            .map(|hit| (hit.rank.0, line[hit.start..hit.end].to_owned()))
             .collect();
     }
 }
 
 /// What a column's header says about the dates in it. One that says both, `date due`, is about when
 /// something is due.
-pub(super) fn label_of_column(header: &str) -> Option<Rank> {
+fn label_of_column(header: &str) -> Option<Rank> {
     let ranks: Vec<Rank> = LABELS.hits(header).iter().map(|hit| hit.rank.0).collect();
     if ranks.contains(&Rank::Other) {
         return Some(Rank::Other);
@@ -232,12 +269,17 @@ pub(super) fn label_of_column(header: &str) -> Option<Rank> {
 
 /// The label of a date: the last one between the date before it and itself, not too far away and
 /// with no sentence between.
-fn label_before(line: &str, hits: &[Hit<Label>], from: usize, start: usize) -> Option<Rank> {
+fn label_before<'a>(
+    line: &str,
+    hits: &'a [Hit<Label>],
+    from: usize,
+    start: usize,
+) -> Option<&'a Hit<Label>> {
     let mut before = hits
         .iter()
         .rev()
         .filter(|hit| hit.start >= from && hit.end <= start);
-    let hit = before.find(|hit| {
+    before.find(|hit| {
         let gap = &line[hit.end..start];
         let (_, must_be_near) = hit.rank;
         let near = !gap.contains(char::is_alphanumeric);
@@ -245,8 +287,7 @@ fn label_before(line: &str, hits: &[Hit<Label>], from: usize, start: usize) -> O
             || gap.len() > REACH_BYTES
             || gap.contains(". ")
             || gap.contains('\t'))
-    })?;
-    Some(hit.rank.0)
+    })
 }
 
 /// Whether only a dash stands between the date before and this one.

@@ -1,5 +1,9 @@
 //! Cuts text into lines of bounded length, so that no search within a line can be slow.
 
+use std::ops::Range;
+
+use domain::fact_sheet::Place;
+
 /// Longest line that is searched as one. Lines of real documents are shorter; minified data is not.
 const LONGEST_BYTES: usize = 2048;
 
@@ -17,22 +21,79 @@ pub(super) fn ends(text: &str) -> (&str, &str) {
     (&text[..head], &text[tail..])
 }
 
-/// The lines of the text that are not blank, the overlong ones cut after white space.
-pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.split('\n')
-        .flat_map(pieces)
-        .filter(|line| !line.trim().is_empty())
+/// A line of a text, or a piece of one that is very long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Line<'a> {
+    pub(super) text: &'a str,
+    /// The byte of the whole text where it begins.
+    pub(super) start: usize,
 }
 
-fn pieces(line: &str) -> impl Iterator<Item = &str> {
-    let mut rest = line;
+impl Line<'_> {
+    /// Where some bytes of the line are in the whole text.
+    pub(super) fn place(&self, start: usize, end: usize) -> Place {
+        Place {
+            start: (self.start + start) as u64,
+            end: (self.start + end) as u64,
+        }
+    }
+}
+
+/// The lines of the text that are not blank, the overlong ones cut after white space.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
+    lines_from(text, 0)
+}
+
+/// The lines of what is searched of a text: of its beginning and its end.
+pub(super) fn searched_lines(text: &str) -> impl Iterator<Item = Line<'_>> {
+    let (head, tail) = ends(text);
+    lines(head).chain(lines_from(tail, text.len() - tail.len()))
+}
+
+/// The lines of a part of a text that begins at a byte of it.
+fn lines_from(text: &str, start: usize) -> impl Iterator<Item = Line<'_>> {
+    let mut at = start;
+    text.split('\n')
+        .flat_map(move |line| {
+            let start = at;
+            at += line.len() + 1;
+            pieces(Line { text: line, start })
+        })
+        .filter(|line| !line.text.trim().is_empty())
+}
+
+/// The cells of a row, without the spaces before them: what tabs or two spaces keep apart.
+pub(super) fn cells(line: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    let mut at = 0;
     std::iter::from_fn(move || {
+        let rest = line[at..].trim_start_matches([' ', '\t']);
         if rest.is_empty() {
             return None;
         }
-        let (piece, after) = rest.split_at(cut(rest));
-        rest = after;
-        Some(piece)
+        let start = line.len() - rest.len();
+        let length = [rest.find('\t'), rest.find("  ")]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(rest.len());
+        at = start + length;
+        Some(start..at)
+    })
+}
+
+fn pieces(line: Line<'_>) -> impl Iterator<Item = Line<'_>> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        if rest.text.is_empty() {
+            return None;
+        }
+        let (piece, after) = rest.text.split_at(cut(rest.text));
+        let start = rest.start;
+        rest = Line {
+            text: after,
+            start: start + piece.len(),
+        };
+        Some(Line { text: piece, start })
     })
 }
 
@@ -52,9 +113,11 @@ mod tests {
 
     #[test]
     fn blank_lines_are_skipped_and_long_ones_cut_between_words() {
-        assert_eq!(lines("a\n \n\nb").collect::<Vec<_>>(), ["a", "b"]);
+        let found: Vec<_> = lines("a\n \n\nb").collect();
+        let line = |text, start| Line { text, start };
+        assert_eq!(found, [line("a", 0), line("b", 5)]);
         let long = "word ".repeat(1000);
-        let pieces: Vec<_> = lines(&long).collect();
+        let pieces: Vec<_> = lines(&long).map(|line| line.text).collect();
         assert!(
             pieces
                 .iter()
@@ -66,6 +129,17 @@ mod tests {
     #[test]
     fn text_without_spaces_is_cut_at_characters() {
         let long = "ł".repeat(5000);
-        assert_eq!(lines(&long).collect::<String>(), long);
+        let pieces = lines(&long).map(|line| line.text);
+        assert_eq!(pieces.collect::<String>(), long);
+    }
+
+    #[test]
+    fn every_line_says_where_it_is() {
+        let text = format!("ab\n\n{}\nżółw\n", "word ".repeat(1000));
+        for line in lines(&text) {
+            assert_eq!(&text[line.start..line.start + line.text.len()], line.text);
+        }
+        let line = lines_from("b\nc", 10).nth(1).unwrap();
+        assert_eq!(line.place(0, 1), Place { start: 12, end: 13 });
     }
 }

@@ -3,11 +3,13 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use domain::fact_sheet::{Fact, Place, Rule};
 use domain::facts::Quantity;
 use rust_decimal::Decimal;
 
-use super::labels::Labels;
-use super::numbers::{Number, Style, numbers};
+use super::labels::{Hit, Labels};
+use super::lines::Line;
+use super::numbers::{Style, numbers};
 
 /// Spellings of units and the one they are reported in. Hours and pieces are left out: they are in
 /// most documents and seldom what one is about.
@@ -143,52 +145,72 @@ static LABELS: LazyLock<Labels<Rank>> = LazyLock::new(|| {
 /// Gathers quantities line by line.
 #[derive(Default)]
 pub(super) struct Quantities {
-    found: Vec<(Rank, Quantity)>,
+    found: Vec<(Rank, Fact<Quantity>)>,
 }
 
 impl Quantities {
-    /// Takes in the next line of the document, without what is masked: the dates.
-    pub(super) fn line(&mut self, line: &str, style: Style, masked: &[Range<usize>]) {
-        let numbers = numbers(line, style);
+    /// Takes in the next line of the document, passing over what is masked: the dates.
+    pub(super) fn line(&mut self, line: Line<'_>, style: Style, masked: &[Range<usize>]) {
+        let text = line.text;
+        let numbers = numbers(text, style);
         let mut from = 0;
         for number in numbers.iter().filter(|number| !number.is_within(masked)) {
             let unit =
-                unit_after(line, number.end).or_else(|| unit_before(line, from, number.start));
+                unit_after(text, number.end).or_else(|| unit_before(text, from, number.start));
             if let Some(unit) = unit {
-                self.offer(rank(line, from, number), number.value, unit);
+                let hits = LABELS.hits(&text[from..number.start]);
+                let rank = rank(&hits);
+                let label = hits
+                    .last()
+                    .map(|hit| &text[from + hit.start..from + hit.end]);
+                let place = line.place(number.start, number.end);
+                self.offer(rank, number.value, unit, label, Some(place));
                 from = number.end;
             }
         }
     }
 
-    /// The sum of a table's column.
+    /// Takes in the sum of a column of a table.
     pub(super) fn column(&mut self, header: &str, sum: Decimal) {
         if let Some(unit) = unit_of_header(header) {
-            self.offer(Rank::Measured, sum, unit);
+            self.offer(Rank::Measured, sum, unit, Some(header), None);
         }
     }
 
-    /// One quantity per unit, in order of appearance.
-    pub(super) fn into_vec(self) -> Vec<Quantity> {
-        self.found
-            .into_iter()
-            .map(|(_, quantity)| quantity)
-            .collect()
+    pub(super) fn into_vec(self) -> Vec<Fact<Quantity>> {
+        self.found.into_iter().map(|(_, fact)| fact).collect()
     }
 
-    /// The first of the highest rank wins, per unit.
-    fn offer(&mut self, rank: Rank, amount: Decimal, unit: &str) {
+    /// The first of the highest rank wins for each unit.
+    fn offer(
+        &mut self,
+        rank: Rank,
+        amount: Decimal,
+        unit: &str,
+        label: Option<&str>,
+        place: Option<Place>,
+    ) {
         if rank == Rank::Other {
             return;
         }
+        let rule = match (place, label) {
+            (None, _) => Rule::TableSum,
+            (Some(_), Some(_)) => Rule::Labelled,
+            (Some(_), None) => Rule::First,
+        };
         let quantity = Quantity {
             amount,
             unit: unit.to_owned(),
         };
-        match self.found.iter_mut().find(|(_, known)| known.unit == unit) {
-            Some(known) if rank > known.0 => *known = (rank, quantity),
+        let fact = Fact::new(quantity, rule, label.map(str::to_owned), place);
+        match self
+            .found
+            .iter_mut()
+            .find(|(_, known)| known.value.unit == unit)
+        {
+            Some(known) if rank > known.0 => *known = (rank, fact),
             Some(_) => {}
-            None => self.found.push((rank, quantity)),
+            None => self.found.push((rank, fact)),
         }
     }
 }
@@ -247,12 +269,9 @@ fn unit_before(line: &str, from: usize, start: usize) -> Option<&'static str> {
 }
 
 /// What the labels between the quantity before and this one say. One that sets it apart weighs more.
-fn rank(line: &str, from: usize, number: &Number) -> Rank {
-    let hits = LABELS.hits(&line[from..number.start]);
-    let other = hits.iter().any(|hit| hit.rank == Rank::Other);
-    match (other, hits.is_empty()) {
-        (true, _) => Rank::Other,
-        (false, true) => Rank::Unlabelled,
-        (false, false) => Rank::Measured,
+fn rank(hits: &[Hit<Rank>]) -> Rank {
+    if hits.iter().any(|hit| hit.rank == Rank::Other) {
+        return Rank::Other;
     }
+    hits.first().map_or(Rank::Unlabelled, |hit| hit.rank)
 }

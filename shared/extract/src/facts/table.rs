@@ -1,5 +1,6 @@
 //! What is kept of a table: its columns, and sums over every row, however many there are.
 
+use domain::fact_sheet::{Fact, Rule};
 use domain::facts::{Currency, Money};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -43,20 +44,25 @@ pub struct Column {
 
 impl Table {
     /// The table's amount: its labelled total, else the sum of its amount column.
-    pub(super) fn money(&self, usual: Option<Currency>) -> Option<Money> {
+    pub(super) fn money(&self, usual: Option<Currency>) -> Option<Fact<Money>> {
         let column = self.amount_column();
+        let label = column
+            .map(|column| column.name.clone())
+            .filter(|name| !name.is_empty());
         let currency = column
             .and_then(|column| column.currency)
             .or_else(|| self.currency_column())
             .or(usual);
         if let Some(amount) = self.total {
             let currency = self.total_currency.or(currency)?;
-            return Some(Money { amount, currency });
+            let money = Money { amount, currency };
+            return Some(Fact::new(money, Rule::TableTotal, label, None));
         }
-        Some(Money {
+        let money = Money {
             amount: column?.sum?,
             currency: currency?,
-        })
+        };
+        Some(Fact::new(money, Rule::TableSum, label, None))
     }
 
     /// Whether the table has a total or amounts to sum.
@@ -323,7 +329,7 @@ mod tests {
         for row in rows {
             builder.row(row);
         }
-        let money = builder.finish("").money(None)?;
+        let money = builder.finish("").money(None)?.value;
         Some(format!("{} {}", money.amount, money.currency))
     }
 

@@ -2,7 +2,14 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
+use domain::facts::Facts;
+
 use super::*;
+
+/// What a dossier counts of a text.
+fn facts(text: &str, table: Option<&Table>) -> Facts {
+    fact_sheet(text, table).facts()
+}
 
 /// Amount, date and quantities in one line, to compare at a glance.
 fn summary(text: &str) -> String {
@@ -335,4 +342,51 @@ proptest! {
         let text = format!("{before}\nItem $0.01\nGrand total: ${total}\n{after}");
         prop_assert_eq!(facts(&text, None).amount.map(|money| money.amount), Some(total));
     }
+}
+
+/// What stands at the place of a fact.
+fn at<'a, T>(text: &'a str, fact: &Fact<T>) -> &'a str {
+    let place = fact.source.place.unwrap();
+    &text[usize::try_from(place.start).unwrap()..usize::try_from(place.end).unwrap()]
+}
+
+#[test]
+fn every_fact_says_which_rule_chose_it_and_where_it_stands() {
+    let text = "Harborline Motor Works, Inc.\nInvoice #10482\nInvoice Date: 02/01/2024\nDue Date: 03/02/2024\n\
+        Bill to: Jane Doe\nOil filter  1  $11.00\nOil used: 5 L\nSubtotal: $81.00\nAmount due: $87.08\n";
+    let sheet = fact_sheet(text, None);
+
+    let date = sheet.document_date.unwrap();
+    assert_eq!(at(text, &date), "02/01/2024");
+    assert_eq!(date.source.rule, Rule::Labelled);
+    assert_eq!(date.source.label.as_deref(), Some("Invoice Date"));
+
+    let amount = sheet.amount.unwrap();
+    assert_eq!(at(text, &amount), "$87.08");
+    assert_eq!(amount.source.label.as_deref(), Some("Amount due"));
+
+    let listed: Vec<_> = sheet
+        .amounts
+        .iter()
+        .map(|fact| (at(text, fact), fact.source.label.as_deref().unwrap()))
+        .collect();
+    assert_eq!(
+        listed,
+        [
+            ("$11.00", "Oil filter"),
+            ("$81.00", "Subtotal"),
+            ("$87.08", "Amount due")
+        ]
+    );
+    assert_eq!(at(text, &sheet.quantities[0]), "5");
+    assert_eq!(at(text, &sheet.references[0]), "10482");
+    let parties: Vec<_> = sheet.parties.iter().map(|fact| at(text, fact)).collect();
+    assert_eq!(parties, ["Harborline Motor Works, Inc.", "Jane Doe"]);
+}
+
+#[test]
+fn facts_without_a_label_say_so() {
+    let sheet = fact_sheet("Trip of 5 May 2024: $20.00 and $30.00", None);
+    assert_eq!(sheet.document_date.unwrap().source.rule, Rule::First);
+    assert_eq!(sheet.amount.unwrap().source.rule, Rule::Largest);
 }

@@ -3,12 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::LazyLock;
 
+use domain::fact_sheet::{Fact, FactSheet, Place, Rule};
 use domain::facts::{Currency, Money};
 use rust_decimal::Decimal;
 
 use super::amounts::Amount;
 use super::currencies::{Mark, Signs, named_in};
 use super::labels::{Hit, Labels};
+use super::lines::Line;
+use super::purpose::purpose;
 
 /// How far a label may be from its amount. Farther apart they belong to different statements.
 const REACH_BYTES: usize = 80;
@@ -223,22 +226,45 @@ pub(super) struct Totals {
     labelled: Option<(Rank, Found)>,
     largest: Option<Found>,
     /// Labels whose amounts stand on a later line, as in columns.
-    waiting: VecDeque<Rank>,
+    waiting: VecDeque<(Rank, String)>,
+    /// The amounts with a mark or a label, the first of them.
+    all: Vec<Found>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Found {
     value: Decimal,
     mark: Option<Mark>,
+    label: Option<String>,
+    place: Place,
+}
+
+impl Found {
+    fn new(line: Line<'_>, amount: &Amount, label: Option<String>) -> Self {
+        Self {
+            value: amount.value,
+            mark: amount.mark,
+            label,
+            place: line.place(amount.start, amount.end),
+        }
+    }
+
+    /// The amount, where its currency is known. `usual` is that of most amounts.
+    fn into_fact(self, rule: Rule, signs: Signs, usual: Option<Currency>) -> Option<Fact<Money>> {
+        let marked = self.mark.and_then(|mark| signs.resolve(mark));
+        let money = Money {
+            amount: self.value,
+            currency: marked.or(usual)?,
+        };
+        Some(Fact::new(money, rule, self.label, Some(self.place)))
+    }
 }
 
 impl Totals {
     /// Takes in the next line of the document with the amounts in it.
-    pub(super) fn line(&mut self, line: &str, amounts: &[Amount]) {
-        for amount in amounts {
-            self.mind_largest(amount);
-        }
-        let hits = LABELS.hits(line);
+    pub(super) fn line(&mut self, line: Line<'_>, amounts: &[Amount]) {
+        self.mind_marked(line, amounts);
+        let hits = LABELS.hits(line.text);
         if hits.is_empty() {
             self.meet_waiting(line, amounts);
             return;
@@ -246,88 +272,111 @@ impl Totals {
         if !amounts.is_empty() {
             self.waiting.clear();
         }
-        let named = !amounts.is_empty() && named_in(line).is_some();
+        let named = !amounts.is_empty() && named_in(line.text).is_some();
         for (index, hit) in hits.iter().enumerate() {
-            let end = hits.get(index + 1).map_or(line.len(), |next| next.start);
+            let end = hits
+                .get(index + 1)
+                .map_or(line.text.len(), |next| next.start);
             let after = amounts
                 .iter()
                 .filter(|amount| amount.start >= hit.end && amount.end <= end);
-            match chosen(line, named, hit, after) {
-                Some((rank, amount)) => self.offer(rank, amount),
-                None if amounts.is_empty() && is_separation(&line[hit.end..end]) => {
-                    self.wait(hit.rank);
+            let label = &line.text[hit.start..hit.end];
+            match chosen(line.text, named, hit, after) {
+                Some((rank, amount)) => self.offer(rank, label, line, amount),
+                None if amounts.is_empty() && is_separation(&line.text[hit.end..end]) => {
+                    self.wait(hit.rank, label);
                 }
                 None => {}
             }
         }
     }
 
-    /// The document's amount. `usual` is the currency that most of its amounts are marked with.
-    pub(super) fn money(&self, signs: Signs, usual: Option<Currency>) -> Option<Money> {
-        let of = |found: Found| {
-            let marked = found.mark.and_then(|mark| signs.resolve(mark));
-            Some(Money {
-                amount: found.value,
-                currency: marked.or(usual)?,
-            })
-        };
-        let labelled = self.labelled.and_then(|(_, found)| of(found));
-        labelled.or_else(|| self.largest.and_then(of))
+    /// The document's amount, and all that were found. `usual` is the currency that most of its amounts are marked with.
+    pub(super) fn into_money(
+        self,
+        signs: Signs,
+        usual: Option<Currency>,
+    ) -> (Option<Fact<Money>>, Vec<Fact<Money>>) {
+        let of = |found: Found, rule| found.into_fact(rule, signs, usual);
+        let labelled = self
+            .labelled
+            .and_then(|(_, found)| of(found, Rule::Labelled));
+        let amount = labelled.or_else(|| self.largest.and_then(|found| of(found, Rule::Largest)));
+        let all = self.all.into_iter().filter_map(|found| {
+            let rule = found
+                .label
+                .as_ref()
+                .map_or(Rule::Stated, |_| Rule::Labelled);
+            of(found, rule)
+        });
+        (amount, all.collect())
     }
 
     /// A column longer than this is none.
-    fn wait(&mut self, rank: Rank) {
+    fn wait(&mut self, rank: Rank, label: &str) {
         if self.waiting.len() >= MOST_WAITING {
             self.waiting.clear();
         }
-        self.waiting.push_back(rank);
+        self.waiting.push_back((rank, label.to_owned()));
     }
 
     /// Amounts on a line of their own belong to the labels that wait, in the same order.
-    fn meet_waiting(&mut self, line: &str, amounts: &[Amount]) {
+    fn meet_waiting(&mut self, line: Line<'_>, amounts: &[Amount]) {
         let alone = !amounts.is_empty()
             && amounts.len() <= self.waiting.len()
-            && is_only_amounts(line, amounts);
+            && is_only_amounts(line.text, amounts);
         if !alone {
             self.waiting.clear();
             return;
         }
         for amount in amounts {
-            let Some(rank) = self.waiting.pop_front() else {
+            let Some((rank, label)) = self.waiting.pop_front() else {
                 return;
             };
             if amount.has_cents || amount.mark.is_some() {
-                self.offer(rank, amount);
+                self.offer(rank, &label, line, amount);
             }
         }
     }
 
     /// The last of the highest rank wins. Nothing due is no amount: it means that all was paid.
-    fn offer(&mut self, rank: Rank, amount: &Amount) {
-        let current = self.labelled.map(|(rank, _)| rank);
+    fn offer(&mut self, rank: Rank, label: &str, line: Line<'_>, amount: &Amount) {
+        let found = Found::new(line, amount, Some(label.to_owned()));
+        self.list(found.clone());
+        let current = self.labelled.as_ref().map(|(rank, _)| *rank);
         if rank > Rank::Part
             && !amount.value.is_zero()
             && current.is_none_or(|current| rank >= current)
         {
-            self.labelled = Some((
-                rank,
-                Found {
-                    value: amount.value,
-                    mark: amount.mark,
-                },
-            ));
+            self.labelled = Some((rank, found));
         }
     }
 
-    fn mind_largest(&mut self, amount: &Amount) {
-        let larger = self
-            .largest
-            .is_none_or(|largest| amount.value > largest.value);
-        if amount.mark.is_some() && !amount.per_unit && larger {
-            self.largest = Some(Found {
-                value: amount.value,
-                mark: amount.mark,
-            });
+    /// Takes in the amounts that have a mark, each with what stands before it since the last one, where something does.
+    fn mind_marked(&mut self, line: Line<'_>, amounts: &[Amount]) {
+        let (mut from, mut label) = (0, None);
+        let marked = amounts
+            .iter()
+            .filter(|amount| amount.mark.is_some() && !amount.per_unit);
+        for amount in marked {
+            label = purpose(&line.text[from..amount.start.max(from)]).or(label);
+            from = amount.end;
+            let found = Found::new(line, amount, label.clone());
+            let largest = self.largest.as_ref().map(|largest| largest.value);
+            if largest.is_none_or(|largest| amount.value > largest) {
+                self.largest = Some(found.clone());
+            }
+            self.list(found);
+        }
+    }
+
+    /// Lists an amount. What its label says of it is more than what stands before it.
+    fn list(&mut self, found: Found) {
+        let mut listed = self.all.iter_mut().rev();
+        if let Some(known) = listed.find(|known| known.place == found.place) {
+            known.label = found.label;
+        } else if self.all.len() < FactSheet::MOST {
+            self.all.push(found);
         }
     }
 }

@@ -213,7 +213,7 @@ impl Source {
             document_type: file.document_type.clone(),
             tags: file.tags.clone(),
             document_date: file.document_date(),
-            given_date: file.given_date,
+            corrections: file.corrections.clone(),
             created_at: file.created_at,
             updated_at: file.updated_at,
             expires_at: file.expires_at,

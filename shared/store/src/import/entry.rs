@@ -130,7 +130,7 @@ impl Importing<'_> {
             Some(Line::File(file)) => {
                 wanted.intent.document_type.clone_from(&file.document_type);
                 wanted.intent.tags = file.tags.clone();
-                wanted.restored.given_date = file.given_date;
+                wanted.restored.corrections = file.corrections.clone();
                 wanted.restored.favorite = file.favorite;
                 wanted.restored.archived = file.archived;
                 wanted.restored.expires_at = file.expires_at;
