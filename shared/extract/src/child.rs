@@ -1,26 +1,32 @@
 //! The process that reads one untrusted file.
 //!
-//! The parent starts its own program again with [`ARGUMENT`], writes one request as a line of JSON
-//! to its standard input, and reads one answer as a line of JSON from its standard output. The child
-//! limits itself before it touches the file: address space, processor time, files it may write (none)
-//! and core dumps. When it exceeds one, it dies, and the parent says why. Address space is limited on
-//! Linux only: macOS maps more than any sensible limit into every process.
+//! The parent starts its own program again with [`ARGUMENT`] and writes one request as a line of JSON
+//! to its standard input. The child limits itself before it touches the file: address space, processor
+//! time, files it may write (none) and core dumps, and on Linux it gives up the network, every file but
+//! the one it was given and the start of other processes, see [`crate::confine`]. When it exceeds a
+//! limit, it dies, and the parent says why. Address space is limited on Linux only: macOS maps more
+//! than any sensible limit into every process.
 //!
 //! Starting the child must be cheap, because there is one per document: [`run_if_child`] has to come
 //! before any runtime, client, logger or configuration.
 
-use std::io::{self, BufRead, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
-use std::process::exit;
+use std::process::{Command, exit};
 use std::thread;
 
 use rlimit::Resource;
 use serde::{Deserialize, Serialize};
 
+use crate::confine::{Confinement, confine};
 use crate::extraction::Extraction;
 use crate::failure::{Code, Failure};
 use crate::limits::Limits;
+use crate::pictures;
 use crate::reader;
+use crate::scan::Place;
+use crate::source::Source;
 
 /// The argument that makes a program the child.
 pub const ARGUMENT: &str = "__extract-child";
@@ -31,15 +37,37 @@ const STACK_BYTES: usize = 64 * 1024 * 1024;
 /// Files a child may have open at once: the three standard ones, its file and a few to spare.
 const OPEN_FILES: u64 = 32;
 
+/// Longest request: paths and the places of scans.
+const REQUEST_BYTES: usize = 1024 * 1024;
+
 /// What the parent asks.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Request {
-    pub(crate) path: PathBuf,
-    pub(crate) media_type: String,
+    pub(crate) task: Task,
     pub(crate) limits: Limits,
 }
 
-/// What the child answers.
+/// What the child is to do.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Task {
+    /// Reads the text of a file. The answer is a line of JSON.
+    Text { path: PathBuf, media_type: String },
+    /// Gives the pictures at these places of a file, each as [`pictures::Header`] says.
+    Pictures {
+        path: PathBuf,
+        media_type: String,
+        places: Vec<Place>,
+    },
+    /// Becomes this program, whose standard input is what follows the request.
+    Program {
+        program: PathBuf,
+        arguments: Vec<String>,
+        environment: Vec<(String, String)>,
+    },
+}
+
+/// What the child answers when asked for text.
 pub(crate) type Answer = Result<Extraction, Failure>;
 
 /// Serves as the child and ends the process, when the program was started as one; otherwise returns
@@ -56,19 +84,82 @@ pub fn run_if_child() {
     }
 }
 
-/// Reads the request, limits the process, reads the file, answers.
+/// Reads the request, limits the process, does the task, answers.
 fn serve() -> io::Result<()> {
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    let request: Request = serde_json::from_str(&line)?;
-    restrict(&request.limits)?;
-    let answer = read_on_large_stack(request);
+    let request: Request = serde_json::from_slice(&request_line()?)?;
+    let limits = request.limits;
+    restrict(&limits)?;
+    match request.task {
+        Task::Text { path, media_type } => answer(&match open_confined(&path)? {
+            Ok(source) => on_large_stack(move || reader::read(&source, &media_type, &limits)),
+            Err(failure) => Err(failure),
+        }),
+        Task::Pictures {
+            path,
+            media_type,
+            places,
+        } => match open_confined(&path)? {
+            Ok(source) => on_large_stack(move || {
+                pictures::write(&source, &media_type, &places, &limits, &mut io::stdout());
+                Ok(())
+            })
+            .map_err(io::Error::other),
+            Err(failure) => Err(io::Error::other(failure)),
+        },
+        Task::Program {
+            program,
+            arguments,
+            environment,
+        } => {
+            confine(Confinement::Program)?;
+            let mut command = Command::new(program);
+            command.args(arguments).env_clear().envs(environment);
+            Err(become_program(command))
+        }
+    }
+}
+
+/// Reads the first line of standard input and not a byte more: what follows is for the program that
+/// this process may become.
+fn request_line() -> io::Result<Vec<u8>> {
+    #[cfg(unix)]
+    let mut input = {
+        use std::os::fd::AsFd;
+        File::from(io::stdin().as_fd().try_clone_to_owned()?)
+    };
+    #[cfg(not(unix))]
+    let mut input = io::stdin().lock();
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    while line.len() < REQUEST_BYTES && input.read(&mut byte)? == 1 && byte != *b"\n" {
+        line.extend(byte);
+    }
+    Ok(line)
+}
+
+/// Opens the file and gives up opening any other.
+fn open_confined(path: &std::path::Path) -> io::Result<Result<Source, Failure>> {
+    let source = Source::open(path);
+    confine(Confinement::Reader)?;
+    Ok(source)
+}
+
+fn answer(answer: &Answer) -> io::Result<()> {
     let mut out = io::stdout().lock();
     // Parsers may have printed something; the answer is the last line.
     out.write_all(b"\n")?;
-    serde_json::to_writer(&mut out, &answer)?;
+    serde_json::to_writer(&mut out, answer)?;
     out.write_all(b"\n")?;
     out.flush()
+}
+
+#[cfg(unix)]
+fn become_program(mut command: Command) -> io::Error {
+    std::os::unix::process::CommandExt::exec(&mut command)
+}
+
+#[cfg(not(unix))]
+fn become_program(_: Command) -> io::Error {
+    io::ErrorKind::Unsupported.into()
 }
 
 /// Takes away what reading a file does not need. Nothing raises these again.
@@ -89,12 +180,11 @@ fn restrict(limits: &Limits) -> io::Result<()> {
     at_most(Resource::NOFILE, OPEN_FILES)
 }
 
-/// Reads on a thread of its own, whose panic is an answer.
-fn read_on_large_stack(request: Request) -> Answer {
-    let reading = thread::Builder::new()
-        .stack_size(STACK_BYTES)
-        .spawn(move || reader::read(&request.path, &request.media_type, &request.limits));
-    match reading {
+/// Works on a thread of its own, whose panic is an answer.
+fn on_large_stack<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    match thread::Builder::new().stack_size(STACK_BYTES).spawn(work) {
         Ok(thread) => thread.join().unwrap_or_else(|_| Err(crashed())),
         Err(_) => Err(out_of_memory()),
     }

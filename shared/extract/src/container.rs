@@ -1,21 +1,20 @@
 //! Opens ZIP containers without trusting what they say about their sizes.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::path::Path;
 
 use zip::ZipArchive;
 use zip::result::ZipError;
 
 use crate::failure::{Code, Failure};
 use crate::limits::Limits;
+use crate::source::{Source, Stream};
 
 /// Members under this size may pack as well as they like.
 const RATIO_COUNTS_FROM: u64 = 1024 * 1024;
 
 /// A ZIP archive whose members are read under limits.
 pub(crate) struct Container {
-    archive: ZipArchive<BufReader<File>>,
+    archive: ZipArchive<BufReader<Stream>>,
     limits: Limits,
     unpacked_bytes: u64,
     what: &'static str,
@@ -23,9 +22,12 @@ pub(crate) struct Container {
 
 impl Container {
     /// Opens the archive; `what` names its format for failures: `Word document`.
-    pub(crate) fn open(path: &Path, what: &'static str, limits: &Limits) -> Result<Self, Failure> {
-        let file = File::open(path).map_err(|_| Failure::corrupt(what))?;
-        let archive = ZipArchive::new(BufReader::new(file)).map_err(|_| Failure::corrupt(what))?;
+    pub(crate) fn open(
+        source: &Source,
+        what: &'static str,
+        limits: &Limits,
+    ) -> Result<Self, Failure> {
+        let archive = ZipArchive::new(source.stream()?).map_err(|_| Failure::corrupt(what))?;
         if archive.len() > limits.zip_entries {
             return Err(too_large(&format!(
                 "It has more than {} members",
@@ -102,4 +104,24 @@ fn too_large(why: &str) -> Failure {
              or split it."
         ),
     )
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::io::{Cursor, Write};
+
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    /// A ZIP archive of the members.
+    pub(crate) fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, content) in members {
+            archive
+                .start_file(*name, SimpleFileOptions::default())
+                .unwrap();
+            archive.write_all(content).unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    }
 }

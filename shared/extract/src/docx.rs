@@ -1,25 +1,24 @@
 //! Word documents: paragraphs, tables, headers, footers and notes.
 
 use std::collections::HashSet;
-use std::path::Path;
 
-use quick_xml::Reader;
-use quick_xml::XmlVersion;
-use quick_xml::escape::resolve_xml_entity;
-use quick_xml::events::Event;
+use quick_xml::events::BytesStart;
 
 use crate::container::Container;
 use crate::extraction::Extraction;
 use crate::failure::Failure;
 use crate::limits::Limits;
+use crate::lines::Lines;
+use crate::source::Source;
 use crate::tidy::tidy;
+use crate::xml::{self, walk};
 
 const WHAT: &str = "Word document";
 const BODY: &str = "word/document.xml";
 
 /// Reads a Word document: headers, then the body, notes and footers.
-pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Extraction, Failure> {
-    let mut container = Container::open(path, WHAT, limits)?;
+pub(crate) fn read(source: &Source, limits: &Limits) -> Result<Extraction, Failure> {
+    let mut container = Container::open(source, WHAT, limits)?;
     let mut names = container.names();
     names.retain(|name| part_order(name).is_some());
     names.sort_by_key(|name| (part_order(name), name.clone()));
@@ -58,115 +57,55 @@ fn part_order(name: &str) -> Option<u8> {
     }
 }
 
-/// Walks one part. The walk keeps counters and no stack, so nesting costs nothing.
 fn part_text(part: &[u8], limits: &Limits) -> Result<String, Failure> {
-    let mut reader = Reader::from_reader(part);
-    reader.config_mut().check_end_names = false;
-    let mut walk = Walk::default();
-    let mut buffer = Vec::new();
-    loop {
-        buffer.clear();
-        let event = reader
-            .read_event_into(&mut buffer)
-            .map_err(|_| Failure::corrupt(WHAT))?;
-        match event {
-            Event::Start(tag) => walk.open(tag.local_name().as_ref()),
-            Event::Empty(tag) => walk.empty(tag.local_name().as_ref()),
-            Event::End(tag) => walk.close(tag.local_name().as_ref()),
-            Event::Text(text) => walk.text(&text.xml_content(XmlVersion::Implicit1_0)),
-            Event::CData(text) => walk.text(&text.xml_content(XmlVersion::Implicit1_0)),
-            Event::GeneralRef(reference) => match reference.resolve_char_ref() {
-                Ok(Some(character)) => walk.text(character.encode_utf8(&mut [0; 4])),
-                _ => walk.text(resolve_xml_entity(&reference).unwrap_or_default()),
-            },
-            Event::Eof if walk.depth == 0 => return Ok(walk.out),
-            Event::Eof => return Err(Failure::corrupt(WHAT)),
-            _ => {}
-        }
-        if walk.out.len() as u64 > limits.text_bytes {
-            return Err(Failure::too_much_text(limits.text_bytes));
-        }
-    }
+    let mut part_walk = Walk::default();
+    walk(part, WHAT, limits, &mut part_walk)?;
+    Ok(part_walk.lines.take())
 }
 
 /// Where the walk is. Source of the element names: ECMA-376, part 1, chapter 17.
 #[derive(Default)]
 struct Walk {
-    out: String,
-    depth: u64,
+    lines: Lines,
     in_text: u64,
-    in_cell: u64,
     in_fallback: u64,
 }
 
-impl Walk {
-    fn open(&mut self, name: &str) {
-        self.depth += 1;
+impl xml::Walk for Walk {
+    fn open(&mut self, name: &str, _: &BytesStart<'_>) {
         match name {
-            "t" => self.in_text += 1,
-            "tc" => self.in_cell += 1,
             // The same drawing again, for readers of before 2010.
             "Fallback" => self.in_fallback += 1,
-            _ => self.mark(name),
-        }
-    }
-
-    fn empty(&mut self, name: &str) {
-        self.mark(name);
-        if name == "p" {
-            self.end_paragraph();
-        }
-    }
-
-    fn close(&mut self, name: &str) {
-        self.depth = self.depth.saturating_sub(1);
-        match name {
-            "t" => self.in_text = self.in_text.saturating_sub(1),
-            "Fallback" => self.in_fallback = self.in_fallback.saturating_sub(1),
-            "p" => self.end_paragraph(),
-            "tc" => {
-                self.in_cell = self.in_cell.saturating_sub(1);
-                self.trim_spaces();
-                self.out.push('\t');
-            }
-            "tr" => {
-                self.out
-                    .truncate(self.out.trim_end_matches(['\t', ' ']).len());
-                self.push_break(if self.in_cell > 0 { ' ' } else { '\n' });
-            }
+            _ if self.in_fallback > 0 => {}
+            "t" => self.in_text += 1,
+            "tc" => self.lines.open_cell(),
+            "tab" | "ptab" => self.lines.tab(),
+            "br" | "cr" => self.lines.end_line(),
+            "noBreakHyphen" => self.lines.push("-"),
             _ => {}
         }
     }
 
-    /// Elements that stand for a character.
-    fn mark(&mut self, name: &str) {
+    fn close(&mut self, name: &str) {
         match name {
-            "tab" | "ptab" if self.in_cell == 0 => self.out.push('\t'),
-            "br" | "cr" => self.push_break(if self.in_cell > 0 { ' ' } else { '\n' }),
-            "noBreakHyphen" => self.out.push('-'),
+            "Fallback" => self.in_fallback = self.in_fallback.saturating_sub(1),
+            _ if self.in_fallback > 0 => {}
+            "t" => self.in_text = self.in_text.saturating_sub(1),
+            "p" => self.lines.end_line(),
+            "tc" => self.lines.close_cell(),
+            "tr" => self.lines.end_row(),
             _ => {}
         }
     }
 
     fn text(&mut self, text: &str) {
         if self.in_text > 0 && self.in_fallback == 0 {
-            self.out.push_str(text);
+            self.lines.push(text);
         }
     }
 
-    /// Paragraphs of one cell stay on its line.
-    fn end_paragraph(&mut self) {
-        self.push_break(if self.in_cell > 0 { ' ' } else { '\n' });
-    }
-
-    fn push_break(&mut self, with: char) {
-        if self.in_fallback == 0 {
-            self.out.push(with);
-        }
-    }
-
-    fn trim_spaces(&mut self) {
-        self.out.truncate(self.out.trim_end_matches(' ').len());
+    fn lines(&self) -> &Lines {
+        &self.lines
     }
 }
 

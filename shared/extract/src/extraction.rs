@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Table;
+use crate::parts::{Part, PartedText};
+use crate::scan::Scan;
 
 /// What a file gave when it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +14,11 @@ pub struct Extraction {
     /// For spreadsheets and CSV: the columns and their sums over every row, also those that the
     /// text leaves out.
     pub table: Option<Table>,
+    /// Its pages, slides, sheets or attachments in the order of the text, which they cover from its
+    /// first byte to its last. Empty when the format has none, and when there is no text.
+    pub parts: Vec<Part>,
+    /// Pictures that may show text and that no one has read.
+    pub(crate) scans: Vec<Scan>,
 }
 
 /// The text of a file, or why there is none. None of these is a failure.
@@ -34,7 +41,42 @@ impl Extraction {
         } else {
             Outcome::NoText
         };
-        Self { outcome, table }
+        Self {
+            outcome,
+            table,
+            parts: Vec::new(),
+            scans: Vec::new(),
+        }
+    }
+
+    /// The same for text that has parts. Those of a document without text are kept until it is
+    /// [settled](Self::settled) that no one reads its scans.
+    pub(crate) fn parted(parted: PartedText, table: Option<Table>) -> Self {
+        let (text, mut parts) = parted.finish();
+        let extraction = Self::text(text, table);
+        if extraction.as_text().is_none() {
+            for part in &mut parts {
+                part.starts_at = 0;
+            }
+        }
+        Self {
+            parts,
+            ..extraction
+        }
+    }
+
+    /// What the caller of the extractor gets: where there is no text, there are no parts of it.
+    pub(crate) fn settled(mut self) -> Self {
+        if self.as_text().is_none() {
+            self.parts.clear();
+        }
+        self
+    }
+
+    /// Returns how many pictures and scanned pages may show text that is not in this one: because
+    /// nothing is there to read them, nothing in them is legible, or they are too many.
+    pub fn unread_pictures(&self) -> usize {
+        self.scans.len()
     }
 
     /// A file that is not a document.
@@ -42,6 +84,16 @@ impl Extraction {
         Self {
             outcome: Outcome::Unsupported,
             table: None,
+            parts: Vec::new(),
+            scans: Vec::new(),
+        }
+    }
+
+    /// Returns the text, if there is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.outcome {
+            Outcome::Text(text) => Some(text),
+            Outcome::NoText | Outcome::Unsupported => None,
         }
     }
 }

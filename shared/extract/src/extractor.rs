@@ -1,20 +1,21 @@
 //! Starts one child for each file and makes sense of how it ends.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
+use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::child::{ARGUMENT, Answer, Request, crashed, out_of_memory};
+use crate::child::{Answer, Request, Task, crashed, out_of_memory};
 use crate::extraction::Extraction;
 use crate::failure::{Code, Failure};
 use crate::limits::Limits;
-
-/// Most bytes of the child's complaints that are looked at.
-const MOST_ERROR_BYTES: u64 = 16 * 1024;
+use crate::process;
+use crate::recognition;
+use crate::recognizer::Recognizer;
+use crate::tesseract::Tesseract;
 
 /// How much longer than its text an answer may be: JSON escapes a line end as two bytes.
 const ANSWER_FACTOR: u64 = 2;
@@ -32,13 +33,38 @@ const SIGXCPU: i32 = 24;
 pub struct Extractor {
     program: PathBuf,
     limits: Limits,
+    recognizer: Option<Arc<dyn Recognizer>>,
 }
 
 impl Extractor {
     /// `program` is the absolute path of an executable that calls [`crate::child::run_if_child`]
     /// first.
     pub fn new(program: PathBuf, limits: Limits) -> Self {
-        Self { program, limits }
+        Self {
+            program,
+            limits,
+            recognizer: None,
+        }
+    }
+
+    /// Has pictures and scanned pages read by `recognizer`. Without one they stay unread.
+    #[must_use]
+    pub fn with_recognizer(mut self, recognizer: Arc<dyn Recognizer>) -> Self {
+        self.recognizer = Some(recognizer);
+        self
+    }
+
+    /// Has pictures and scanned pages read by Tesseract in the languages `wanted`, if it is in a
+    /// folder of `path`, the value of `PATH`. See [`Tesseract::new`].
+    #[must_use]
+    pub fn with_tesseract_in(self, path: &OsStr, wanted: Vec<String>) -> Self {
+        match Tesseract::in_path(path) {
+            Some(program) => {
+                let tesseract = Tesseract::new(self.program.clone(), program, wanted, self.limits);
+                self.with_recognizer(Arc::new(tesseract))
+            }
+            None => self,
+        }
     }
 
     /// Starts this program again for each file, so its `main` must call
@@ -71,80 +97,52 @@ impl Extractor {
     /// A [`Failure`] says why the file cannot be read. Only when [`Failure::retry`] is true may
     /// trying again help.
     pub async fn extract(&self, path: &Path, media_type: &str) -> Result<Extraction, Failure> {
+        let path = std::path::absolute(path).map_err(unavailable)?;
+        let media_type = media::essence(media_type);
+        let mut extraction = self.read(&path, &media_type).await?;
+        if let Some(recognizer) = &self.recognizer
+            && !extraction.scans.is_empty()
+            && recognizer.is_ready().await
+        {
+            let file = recognition::File {
+                program: &self.program,
+                path: &path,
+                media_type: &media_type,
+                limits: &self.limits,
+            };
+            extraction = file.recognize(extraction, recognizer.as_ref()).await?;
+        }
+        Ok(extraction.settled())
+    }
+
+    /// Has a child read the text.
+    async fn read(&self, path: &Path, media_type: &str) -> Answer {
         let request = Request {
-            path: std::path::absolute(path).map_err(unavailable)?,
-            media_type: media::essence(media_type),
+            task: Task::Text {
+                path: path.to_owned(),
+                media_type: media_type.to_owned(),
+            },
             limits: self.limits,
         };
-        let mut child = self.start().map_err(unavailable)?;
-        let answer = timeout(self.limits.wall, self.converse(&mut child, &request)).await;
-        if let Ok(answer) = answer {
-            return answer;
-        }
-        // The child is gone when this returns, and its file can be removed.
-        let _ = child.kill().await;
-        Err(out_of_time())
-    }
-
-    /// The child gets an empty environment, so nothing of the parent's configuration or credentials.
-    fn start(&self) -> io::Result<Child> {
-        Command::new(&self.program)
-            .arg(ARGUMENT)
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-    }
-
-    async fn converse(&self, child: &mut Child, request: &Request) -> Answer {
-        let (Some(mut input), Some(output), Some(errors)) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        else {
-            return Err(unavailable("a pipe is missing"));
-        };
-        let mut line = serde_json::to_vec(request).map_err(unavailable)?;
-        line.push(b'\n');
-        // A child that is gone already says so by its exit.
-        let _ = input.write_all(&line).await;
-        drop(input);
-
         let most = self
             .limits
             .text_bytes
             .saturating_mul(ANSWER_FACTOR)
             .saturating_add(ANSWER_SPARE_BYTES);
-        let (answer, complaints) = tokio::join!(
-            read_at_most(output, most),
-            read_at_most(errors, MOST_ERROR_BYTES)
-        );
-        let answer = answer.map_err(unavailable)?;
-        if answer.len() as u64 > most {
+        let mut child = process::start(&self.program).map_err(unavailable)?;
+        let said = process::converse(&mut child, &request, b"", most);
+        let Ok(said) = timeout(self.limits.wall, said).await else {
+            // The child is gone when this returns, and its file can be removed.
             let _ = child.kill().await;
-            return Err(Failure::too_much_text(self.limits.text_bytes));
-        }
-        let status = child.wait().await.map_err(unavailable)?;
-        let complaints = complaints.unwrap_or_default();
-        if status.success() {
-            parse(&answer)
-        } else {
-            Err(diagnose(status, &String::from_utf8_lossy(&complaints)))
+            return Err(out_of_time());
+        };
+        let said = said.map_err(unavailable)?;
+        match said.status {
+            Some(status) if status.success() => parse(&said.output),
+            Some(status) => Err(diagnose(status, &String::from_utf8_lossy(&said.complaints))),
+            None => Err(Failure::too_much_text(self.limits.text_bytes)),
         }
     }
-}
-
-/// Reads up to one byte more than allowed, so that the caller can tell. What comes after is drained,
-/// so that the child does not block on a full pipe, unless it is the answer itself.
-async fn read_at_most(stream: impl AsyncRead + Unpin, most: u64) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    let mut limited = stream.take(most + 1);
-    limited.read_to_end(&mut content).await?;
-    if most == MOST_ERROR_BYTES {
-        tokio::io::copy(&mut limited.into_inner(), &mut tokio::io::sink()).await?;
-    }
-    Ok(content)
 }
 
 /// The answer is the last line.
@@ -158,7 +156,7 @@ fn parse(output: &[u8]) -> Answer {
 }
 
 /// Says why a child ended without an answer.
-fn diagnose(status: ExitStatus, complaints: &str) -> Failure {
+pub(crate) fn diagnose(status: ExitStatus, complaints: &str) -> Failure {
     #[cfg(unix)]
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
     #[cfg(not(unix))]
@@ -173,14 +171,14 @@ fn diagnose(status: ExitStatus, complaints: &str) -> Failure {
     }
 }
 
-fn out_of_time() -> Failure {
+pub(crate) fn out_of_time() -> Failure {
     Failure::new(
         Code::LimitTime,
         "Reading the file took longer than one file may take. Split it into smaller files.",
     )
 }
 
-fn unavailable(cause: impl std::fmt::Display) -> Failure {
+pub(crate) fn unavailable(cause: impl std::fmt::Display) -> Failure {
     tracing::error!(%cause, "the reader could not be used");
     Failure::new(
         Code::Unavailable,

@@ -11,24 +11,41 @@
 #![warn(missing_docs)]
 
 pub mod child;
+pub mod confine;
 mod container;
 mod csv;
 mod docx;
+mod email;
 mod extraction;
 mod extractor;
 pub mod facts;
 mod failure;
 mod html;
 mod limits;
+mod lines;
 mod markdown;
+mod opendocument;
+mod parts;
 mod pdf;
+mod pictures;
 mod plain;
+mod pptx;
+mod process;
 mod reader;
+mod recognition;
+mod recognizer;
+mod scan;
 mod sheet;
+mod source;
+mod tesseract;
 mod tidy;
+mod xml;
 
 pub use extraction::{Extraction, Outcome};
 pub use extractor::Extractor;
 pub use facts::{Column, Table};
 pub use failure::{Code, Failure};
 pub use limits::Limits;
+pub use parts::{Part, PartKind};
+pub use recognizer::Recognizer;
+pub use tesseract::Tesseract;

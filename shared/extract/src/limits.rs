@@ -34,6 +34,15 @@ pub struct Limits {
     pub unpack_ratio: u64,
     /// Rows of a table that its text shows. Sums are over all rows.
     pub sample_rows: usize,
+    /// Messages attached to messages attached to messages.
+    pub message_depth: usize,
+    /// Files attached to a message and to those within it. The rest is named and not read.
+    pub attachments: usize,
+    /// Pictures and scanned pages that are recognized. Each may take the processor time and the
+    /// memory of a child of its own.
+    pub recognized_pictures: usize,
+    /// Time for all of them. What is left then stays unread.
+    pub recognition_wall: Duration,
 }
 
 impl Default for Limits {
@@ -50,6 +59,10 @@ impl Default for Limits {
             unpacked_bytes: 512 * MIB,
             unpack_ratio: 200,
             sample_rows: 500,
+            message_depth: 4,
+            attachments: 100,
+            recognized_pictures: 60,
+            recognition_wall: Duration::from_mins(5),
         }
     }
 }

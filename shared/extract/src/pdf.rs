@@ -1,14 +1,14 @@
 //! PDF: the text of its pages in reading order.
 
-use std::path::Path;
-
 use pdf_oxide::PdfDocument;
 
 use crate::extraction::Extraction;
 use crate::failure::{Code, Failure};
 use crate::limits::Limits;
-use crate::reader;
-use crate::tidy::tidy;
+use crate::parts::{PartKind, PartedText};
+use crate::pictures;
+use crate::scan::{Place, Scan};
+use crate::source::Source;
 
 const WHAT: &str = "PDF";
 
@@ -18,18 +18,8 @@ const END_REACH: usize = 2048;
 
 /// Reads a PDF. A file that only limits printing or changing opens for everyone and is read; one that
 /// asks for a password is not.
-pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Extraction, Failure> {
-    let bytes = reader::bytes(path, limits)?;
-    let is_whole = has_end(&bytes);
-    let document = PdfDocument::from_bytes(bytes).map_err(|error| failure(&error))?;
-    // The reader gives empty text for a locked file, so that has to be asked first.
-    if document.is_encrypted() && !matches!(document.authenticate(b""), Ok(true)) {
-        return Err(Failure::encrypted());
-    }
-    // What was cut off may be any part of it: better no text than half of it.
-    if !is_whole {
-        return Err(Failure::corrupt(WHAT));
-    }
+pub(crate) fn read(source: &Source, limits: &Limits) -> Result<Extraction, Failure> {
+    let document = open(source, limits)?;
     let pages = document.page_count().map_err(|error| failure(&error))?;
     if pages == 0 {
         return Err(Failure::corrupt(WHAT));
@@ -41,29 +31,58 @@ pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Extraction, Failure> 
         );
         return Err(Failure::new(Code::TooLargeInside, detail));
     }
-    let text = pages_text(&document, pages, limits)?;
-    Ok(Extraction::text(tidy(&text), None))
+    pages_text(&document, pages, limits)
+}
+
+/// Opens a PDF that is whole and needs no password.
+pub(crate) fn open(source: &Source, limits: &Limits) -> Result<PdfDocument, Failure> {
+    let bytes = source.bytes(limits)?;
+    let is_whole = has_end(&bytes);
+    let document = PdfDocument::from_bytes(bytes).map_err(|error| failure(&error))?;
+    // The reader gives empty text for a locked file, so that has to be asked first.
+    if document.is_encrypted() && !matches!(document.authenticate(b""), Ok(true)) {
+        return Err(Failure::encrypted());
+    }
+    // What was cut off may be any part of it: better no text than half of it.
+    if !is_whole {
+        return Err(Failure::corrupt(WHAT));
+    }
+    Ok(document)
 }
 
 /// One damaged page does not hide the others, but when no page can be read the file is damaged.
-fn pages_text(document: &PdfDocument, pages: usize, limits: &Limits) -> Result<String, Failure> {
-    let mut text = String::new();
-    let mut first_failure = None;
+fn pages_text(
+    document: &PdfDocument,
+    pages: usize,
+    limits: &Limits,
+) -> Result<Extraction, Failure> {
+    let mut parted = PartedText::new(limits);
+    let (mut scans, mut first_failure) = (Vec::new(), None);
+    let mut is_blank = true;
     for page in 0..pages {
-        match document.extract_text(page) {
-            Ok(page) => {
-                text.push_str(&page);
-                text.push_str("\n\n");
-            }
-            Err(error) => first_failure = first_failure.or(Some(failure(&error))),
+        let text = document.extract_text(page).unwrap_or_else(|error| {
+            first_failure = first_failure.take().or(Some(failure(&error)));
+            String::new()
+        });
+        is_blank &= text.trim().is_empty();
+        let has_words = text.chars().any(char::is_alphanumeric);
+        if !has_words && !pictures::of_page(document, page).is_empty() {
+            scans.push(Scan {
+                part: page,
+                place: Place {
+                    page,
+                    ..Place::default()
+                },
+            });
         }
-        if text.len() as u64 > limits.text_bytes {
-            return Err(Failure::too_much_text(limits.text_bytes));
-        }
+        parted.push(PartKind::Page, None, &text)?;
     }
     match first_failure {
-        Some(failure) if text.trim().is_empty() => Err(failure),
-        _ => Ok(text),
+        Some(failure) if is_blank => Err(failure),
+        _ => Ok(Extraction {
+            scans,
+            ..Extraction::parted(parted, None)
+        }),
     }
 }
 

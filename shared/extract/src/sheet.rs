@@ -1,9 +1,6 @@
 //! Spreadsheets: every visible sheet's rows as text, and sums of the first sheet with amounts.
 
-use std::fmt::Write;
-use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
 
 use calamine::{
     Data, DataRef, ExcelDateTime, Ods, OdsError, Reader, SheetVisible, Xls, XlsError, Xlsb,
@@ -18,7 +15,8 @@ use crate::extraction::Extraction;
 use crate::facts::{Style, Table, TableBuilder};
 use crate::failure::Failure;
 use crate::limits::Limits;
-use crate::tidy::tidy;
+use crate::parts::{PartKind, PartedText};
+use crate::source::{Source, Stream};
 
 const WHAT: &str = "spreadsheet";
 
@@ -26,12 +24,15 @@ const WHAT: &str = "spreadsheet";
 const MOST_COLUMNS: u32 = 1024;
 
 /// Reads a spreadsheet.
-pub(crate) fn read(path: &Path, media_type: &str, limits: &Limits) -> Result<Extraction, Failure> {
+pub(crate) fn read(
+    source: &Source,
+    media_type: &str,
+    limits: &Limits,
+) -> Result<Extraction, Failure> {
     if media_type != media::XLS {
-        Container::open(path, WHAT, limits)?.check()?;
+        Container::open(source, WHAT, limits)?.check()?;
     }
-    let file = File::open(path).map_err(|_| Failure::corrupt(WHAT))?;
-    let file = BufReader::new(file);
+    let file = source.stream()?;
     let mut book = Book::new(limits);
     match media_type {
         media::XLS => {
@@ -54,9 +55,9 @@ pub(crate) fn read(path: &Path, media_type: &str, limits: &Limits) -> Result<Ext
     Ok(book.finish())
 }
 
-fn open<R>(file: BufReader<File>) -> Result<R, Failure>
+fn open<R>(file: BufReader<Stream>) -> Result<R, Failure>
 where
-    R: Reader<BufReader<File>>,
+    R: Reader<BufReader<Stream>>,
     R::Error: NeedsPassword,
 {
     R::new(file).map_err(|error| failure(&error))
@@ -89,7 +90,7 @@ needs_password!(XlsxError, XlsError, XlsbError, OdsError);
 /// A workbook being read.
 struct Book {
     limits: Limits,
-    text: String,
+    text: PartedText,
     tables: Vec<Table>,
 }
 
@@ -97,7 +98,7 @@ impl Book {
     fn new(limits: &Limits) -> Self {
         Self {
             limits: *limits,
-            text: String::new(),
+            text: PartedText::new(limits),
             tables: Vec::new(),
         }
     }
@@ -105,7 +106,7 @@ impl Book {
     /// Reads sheets whose reader gives all cells at once.
     fn dense_sheets<R>(&mut self, sheets: &mut R) -> Result<(), Failure>
     where
-        R: Reader<BufReader<File>>,
+        R: Reader<BufReader<Stream>>,
         R::Error: NeedsPassword,
     {
         for name in visible(sheets) {
@@ -123,7 +124,7 @@ impl Book {
     }
 
     /// Reads sheets cell by cell, so that two cells far apart do not make a sheet of millions.
-    fn sparse_sheets(&mut self, sheets: &mut Xlsx<BufReader<File>>) -> Result<(), Failure> {
+    fn sparse_sheets(&mut self, sheets: &mut Xlsx<BufReader<Stream>>) -> Result<(), Failure> {
         for name in visible(sheets) {
             let mut sheet = SheetText::new(&self.limits);
             let mut cells = match sheets.worksheet_cells_reader(&name) {
@@ -171,11 +172,9 @@ impl Book {
         if text.is_empty() {
             return Ok(());
         }
-        let _ = writeln!(self.text, "{name}\n{text}");
+        let shown = format!("{name}\n{text}");
+        self.text.push(PartKind::Sheet, Some(name), &shown)?;
         self.tables.push(sheet.table.finish(&text));
-        if self.text.len() as u64 > self.limits.text_bytes {
-            return Err(Failure::too_much_text(self.limits.text_bytes));
-        }
         Ok(())
     }
 
@@ -187,12 +186,12 @@ impl Book {
             .position(Table::has_amount)
             .unwrap_or_default();
         let table = (!self.tables.is_empty()).then(|| self.tables.swap_remove(with_amount));
-        Extraction::text(tidy(&self.text), table)
+        Extraction::parted(self.text, table)
     }
 }
 
 /// The names of the sheets that a person sees.
-fn visible<R: Reader<BufReader<File>>>(sheets: &R) -> Vec<String> {
+fn visible<R: Reader<BufReader<Stream>>>(sheets: &R) -> Vec<String> {
     let shown = sheets
         .sheets_metadata()
         .iter()

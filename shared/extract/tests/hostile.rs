@@ -349,6 +349,84 @@ async fn child_sees_no_environment() {
     assert_eq!(extraction.outcome, Outcome::Text(String::new()));
 }
 
+/// The restrictions hold for the thread that asks for them, so each test takes a thread of its own.
+#[cfg(target_os = "linux")]
+mod confined {
+    use std::fs::File;
+    use std::io::ErrorKind;
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::os::unix::net::UnixStream;
+    use std::process::Command;
+    use std::thread;
+
+    use extract::confine::{Confinement, confine};
+
+    fn within<T: Send + 'static>(
+        confinement: Confinement,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        let confined = move || {
+            confine(confinement).unwrap();
+            work()
+        };
+        thread::spawn(confined).join().unwrap()
+    }
+
+    fn refused<T>(result: std::io::Result<T>) -> bool {
+        result.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+    }
+
+    #[test]
+    fn nothing_of_the_network_can_be_reached() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap();
+        assert!(TcpStream::connect(address).is_ok());
+        for confinement in [Confinement::Reader, Confinement::Program] {
+            within(confinement, move || {
+                assert!(refused(TcpStream::connect(address)));
+                assert!(refused(TcpListener::bind("127.0.0.1:0")));
+                assert!(refused(UdpSocket::bind("127.0.0.1:0")));
+                assert!(refused(UnixStream::pair()));
+            });
+        }
+    }
+
+    #[test]
+    fn reader_opens_no_other_file_and_starts_no_process() {
+        within(Confinement::Reader, || {
+            assert!(refused(File::open("/proc/self/environ")));
+            assert!(refused(File::open("/etc/hostname")));
+            assert!(refused(File::create("/tmp/never")));
+            assert!(refused(std::fs::remove_file("/tmp/never")));
+            assert!(refused(Command::new("/bin/true").status()));
+        });
+    }
+
+    #[test]
+    fn reader_may_start_threads_and_read_what_is_open() {
+        let file = File::open("/etc/passwd").unwrap();
+        let read = within(Confinement::Reader, move || {
+            let reading = thread::spawn(move || std::io::read_to_string(file).unwrap());
+            reading.join().unwrap()
+        });
+        assert!(read.contains("root"));
+    }
+
+    #[test]
+    fn program_opens_files_and_what_it_starts_is_confined_too() {
+        let status = within(Confinement::Program, || {
+            assert!(File::open("/etc/passwd").is_ok());
+            // Bash opens a socket for this name.
+            Command::new("bash")
+                .args(["-c", "exec 3<>/dev/udp/127.0.0.1/9"])
+                .stderr(std::process::Stdio::null())
+                .status()
+                .unwrap()
+        });
+        assert!(!status.success());
+    }
+}
+
 /// Lets a script stand in for the child.
 async fn misbehaving(script: &str, limits: Limits) -> Result<Extraction, Failure> {
     let program = fixture(&format!("tests/fixtures/children/{script}.sh"));

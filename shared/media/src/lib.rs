@@ -12,8 +12,8 @@ mod text;
 
 pub use accept::{accept, accept_declared};
 pub use names::{
-    CSV, DOC, DOCX, EMAIL, HTML, JSON, MARKDOWN, OCTET_STREAM, ODP, ODS, ODT, OLE, PDF, PPT, PPTX,
-    TEXT, TSV, XLS, XLSB, XLSM, XLSX, XML, YAML, ZIP,
+    BMP, CSV, DOC, DOCX, EMAIL, GIF, HTML, JPEG, JSON, MARKDOWN, OCTET_STREAM, ODP, ODS, ODT, OLE,
+    PDF, PNG, PPT, PPTX, RTF, TEXT, TIFF, TSV, WEBP, XLS, XLSB, XLSM, XLSX, XML, YAML, ZIP,
 };
 pub use text::is_utf16_without_mark;
 
@@ -64,6 +64,11 @@ pub fn is_executable(media_type: &str) -> bool {
     EXECUTABLE.contains(&essence(media_type).as_str())
 }
 
+/// Whether files of this media type are pictures whose text can be recognized.
+pub fn is_picture(media_type: &str) -> bool {
+    [PNG, JPEG, TIFF, WEBP, BMP, GIF].contains(&essence(media_type).as_str())
+}
+
 /// The media type without parameters, in lower case: `Text/HTML; charset=x` is `text/html`.
 pub fn essence(media_type: &str) -> String {
     let end = media_type.find(';').unwrap_or(media_type.len());
@@ -104,7 +109,7 @@ fn binary_by_magic(head: &[u8], hint: &Hint) -> Option<&'static str> {
         return Some(container::ole(hint));
     }
     if head.starts_with(b"{\\rtf") {
-        return Some("application/rtf");
+        return Some(RTF);
     }
     // The shell link header. Source: MS-SHLLINK 2.1.
     if head.starts_with(b"\x4C\x00\x00\x00\x01\x14\x02\x00") {

@@ -16,6 +16,8 @@ fn archive(names: &[&str]) -> Vec<u8> {
     names.iter().flat_map(|name| member(name)).collect()
 }
 
+const MESSAGE: &[u8] = b"Return-Path: <a@b>\r\nReceived: from x\r\n by y; Mon\r\nFrom: a@b\r\nDate: Mon, 1 Jan 2024\r\n\r\nHi";
+
 #[test]
 fn bytes_decide_and_the_name_only_chooses_within_a_family() {
     let word = archive(&["[Content_Types].xml", "_rels/.rels", "word/document.xml"]);
@@ -72,6 +74,15 @@ fn bytes_decide_and_the_name_only_chooses_within_a_family() {
             "image/png",
         ),
         (b"\x01\x02\x03\x04", "a.csv", Some(CSV), OCTET_STREAM),
+        (MESSAGE, "a", None, EMAIL),
+        (MESSAGE, "a.eml", Some(OCTET_STREAM), EMAIL),
+        (MESSAGE, "headers.txt", None, TEXT),
+        (b"From: me\nTo: you\n\nHello", "note", None, TEXT),
+        (b"int main() {}", "a.cc", None, "text/x-c++"),
+        (b"key = 1\n", "a.tf", None, "text/x-hcl"),
+        (b"{\\rtf1 x}", "a.doc", None, RTF),
+        (b"II*\0\x08\0\0\0\x0E\0\0\x01\x04\0\x01\0", "a", None, TIFF),
+        (b"GIF89a\x01\0\x01\0\0\0", "a.txt", None, GIF),
         (b"", "a.csv", None, CSV),
         (b"", "a.pdf", None, OCTET_STREAM),
         (b"", "", None, OCTET_STREAM),
@@ -123,6 +134,13 @@ fn programs_are_executable_and_documents_are_not() {
         sniff(b"#!/usr/bin/env python3\n", "a.py", None),
         "text/x-python"
     );
+}
+
+#[test]
+fn pictures_are_those_whose_text_can_be_recognized() {
+    let png = sniff(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a", None);
+    assert!(is_picture(&png) && is_picture("Image/JPEG; q=1"));
+    assert!(!is_picture("image/svg+xml") && !is_picture(PDF));
 }
 
 #[test]

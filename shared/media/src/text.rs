@@ -21,7 +21,44 @@ pub(super) fn sniff(head: &[u8], hint: &Hint) -> Option<&'static str> {
             |kind: &str| by_content == XML && (kind == HTML || kind == "image/svg+xml");
         return Some(hint.among(may_differ).unwrap_or(by_content));
     }
-    Some(hint.among(is_text_type).unwrap_or(TEXT))
+    let hinted = hint.among(is_text_type);
+    Some(hinted.unwrap_or_else(|| if is_message(start) { EMAIL } else { TEXT }))
+}
+
+/// Whether text begins as an e-mail message does: with headers, of which some are of mail alone.
+/// Source: RFC 5322, 2.2 and 3.6.
+fn is_message(start: &[u8]) -> bool {
+    const SURE: &[&str] = &[
+        "received",
+        "return-path",
+        "message-id",
+        "mime-version",
+        "delivered-to",
+        "dkim-signature",
+    ];
+    const USUAL: &[&str] = &["from", "to", "subject", "date"];
+    let (mut sure, mut usual) = (false, 0);
+    for line in start.split(|&byte| byte == b'\n') {
+        let line = line.trim_ascii_end();
+        if line.is_empty() {
+            break;
+        }
+        // A header may go on in a line that begins with white space.
+        if line[0].is_ascii_whitespace() {
+            continue;
+        }
+        let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
+        let is_name = name.len() < line.len()
+            && name.iter().all(|byte| byte.is_ascii_graphic())
+            && !name.is_empty();
+        if !is_name {
+            return false;
+        }
+        let is = |known: &&str| known.as_bytes().eq_ignore_ascii_case(name);
+        sure |= SURE.iter().any(|known| is(known));
+        usual += usize::from(USUAL.iter().any(|known| is(known)));
+    }
+    sure && usual >= 2
 }
 
 /// Whether the bytes read as text in some encoding: UTF-8, UTF-16, or one byte a character without
