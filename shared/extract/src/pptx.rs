@@ -1,4 +1,4 @@
-//! PowerPoint presentations: of each slide its shapes, tables, charts, SmartArt and notes.
+//! Presentations of Office: of each slide its shapes, tables, charts, diagrams and notes.
 
 use quick_xml::events::BytesStart;
 
@@ -37,7 +37,7 @@ pub(crate) fn read(source: &Source, limits: &Limits) -> Result<Extraction, Failu
     Ok(Extraction::parted(text, None))
 }
 
-/// The text of a slide: what is on it, what its charts and SmartArt show, and its notes.
+/// The text of a slide: what is on it, what its charts and diagrams show, and its notes.
 fn slide_text(container: &mut Container, name: &str, limits: &Limits) -> Result<String, Failure> {
     let Some(slide) = container.read(name)? else {
         return Err(Failure::corrupt(WHAT));
@@ -153,8 +153,7 @@ impl xml::Walk for Order {
             let link = attributes.find(|attribute| {
                 attribute.key.local_name().as_ref() == "id" && attribute.key.prefix().is_some()
             });
-            let id = link.map(|link| link.value.into_owned());
-            self.slides.extend(id.map(|id| id.to_string()));
+            self.slides.extend(link.map(|link| link.value.into_owned()));
         }
     }
 

@@ -58,11 +58,11 @@ impl File<'_> {
         let draining = tokio::spawn(async move {
             process::complaints(errors).await;
         });
-        let recognized = self.read_all(scans, output, recognizer).await;
+        let texts = self.read_all(scans, output, recognizer).await;
         // It may have more to give than anyone wants.
         let _ = child.kill().await;
         draining.abort();
-        extraction.with_recognized(recognized, self.limits)
+        extraction.with_recognized(texts, self.limits)
     }
 
     /// Reads the pictures as they come, until the time is up.
@@ -74,7 +74,7 @@ impl File<'_> {
     ) -> Vec<Recognized> {
         let deadline = Instant::now() + self.limits.recognition_wall;
         let mut output = BufReader::new(output);
-        let mut recognized: Vec<Recognized> = scans
+        let mut texts: Vec<Recognized> = scans
             .into_iter()
             .map(|scan| Recognized {
                 scan,
@@ -85,23 +85,23 @@ impl File<'_> {
             let picture = timeout_at(deadline, self.next_picture(&mut output)).await;
             let (place, picture) = match picture {
                 Ok(Ok(Some(picture))) => picture,
-                Ok(Ok(None)) => return recognized,
+                Ok(Ok(None)) => return texts,
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "the pictures of a file could not be taken out");
-                    return recognized;
+                    return texts;
                 }
                 Err(_) => {
                     tracing::warn!("the pictures of a file take too long to recognize");
-                    return recognized;
+                    return texts;
                 }
             };
             let Ok(pages) = timeout_at(deadline, recognizer.recognize(&picture)).await else {
                 tracing::warn!("the pictures of a file take too long to recognize");
-                return recognized;
+                return texts;
             };
-            match (pages, recognized.get_mut(place)) {
+            match (pages, texts.get_mut(place)) {
                 (Ok(pages), Some(one)) => one.pages.extend(pages),
-                (Ok(_), None) => return recognized,
+                (Ok(_), None) => return texts,
                 (Err(failure), _) => tracing::warn!(%failure, "a picture could not be recognized"),
             }
         }

@@ -48,15 +48,14 @@ fn is_message(start: &[u8]) -> bool {
             continue;
         }
         let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
-        let is_name = name.len() < line.len()
-            && name.iter().all(|byte| byte.is_ascii_graphic())
-            && !name.is_empty();
+        let is_name =
+            name.len() < line.len() && name.iter().all(u8::is_ascii_graphic) && !name.is_empty();
         if !is_name {
             return false;
         }
         let is = |known: &&str| known.as_bytes().eq_ignore_ascii_case(name);
-        sure |= SURE.iter().any(|known| is(known));
-        usual += usize::from(USUAL.iter().any(|known| is(known)));
+        sure |= SURE.iter().any(is);
+        usual += usize::from(USUAL.iter().any(is));
     }
     sure && usual >= 2
 }

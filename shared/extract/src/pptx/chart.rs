@@ -20,9 +20,8 @@ struct Chart {
     lines: Lines,
     in_title: bool,
     in_value: bool,
-    in_series: bool,
     field: Field,
-    series: Series,
+    series: Option<Series>,
     has_categories: bool,
 }
 
@@ -45,13 +44,15 @@ struct Series {
 impl xml::Walk for Chart {
     fn open(&mut self, name: &str, _: &BytesStart<'_>) {
         match name {
-            "ser" => (self.in_series, self.series) = (true, Series::default()),
+            "ser" => self.series = Some(Series::default()),
             "tx" => self.field = Field::Name,
             "cat" | "xVal" => self.field = Field::Category,
             "val" | "yVal" => self.field = Field::Value,
             "v" => {
-                self.in_value = self.in_series;
-                self.values().push(String::new());
+                self.in_value = true;
+                if let Some(values) = self.values() {
+                    values.push(String::new());
+                }
             }
             "t" => self.in_title = true,
             _ => {}
@@ -72,7 +73,7 @@ impl xml::Walk for Chart {
         if self.in_title {
             self.lines.push(text);
         } else if self.in_value
-            && let Some(value) = self.values().last_mut()
+            && let Some(value) = self.values().and_then(|values| values.last_mut())
         {
             value.push_str(text);
         }
@@ -84,18 +85,21 @@ impl xml::Walk for Chart {
 }
 
 impl Chart {
-    fn values(&mut self) -> &mut Vec<String> {
-        match self.field {
-            Field::Name => &mut self.series.name,
-            Field::Category => &mut self.series.categories,
-            Field::Value => &mut self.series.values,
-        }
+    /// The values that the walk is among; those outside of a series are not for reading.
+    fn values(&mut self) -> Option<&mut Vec<String>> {
+        let series = self.series.as_mut()?;
+        Some(match self.field {
+            Field::Name => &mut series.name,
+            Field::Category => &mut series.categories,
+            Field::Value => &mut series.values,
+        })
     }
 
     /// Writes the categories once: the series of a chart share them.
     fn end_series(&mut self) {
-        let series = std::mem::take(&mut self.series);
-        self.in_series = false;
+        let Some(series) = self.series.take() else {
+            return;
+        };
         if !self.has_categories && !series.categories.is_empty() {
             self.has_categories = true;
             self.lines.push("\t");
