@@ -92,6 +92,11 @@ bench-load DATA *ARGUMENTS: bench-build
 bench-scale DATA: bench-build
     "{{ release }}/scale" --data "{{ DATA }}"
 
+# Measure what is read of documents beside pdftotext and office libraries, and of broken ones. Needs Debian, poppler-utils
+bench-extraction *PARTS:
+    cargo build --release -p extract
+    "$(.ci/venv benches/extraction/requirements.txt)/bin/python" -B benches/extraction/extraction.py "{{ release }}/extract-child" {{ PARTS }}
+
 # Check licenses, advisories, sources and unused dependencies, with the tools that are installed
 audit:
     if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed: cargo install cargo-deny"; fi

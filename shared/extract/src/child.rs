@@ -44,6 +44,8 @@ const REQUEST_BYTES: usize = 1024 * 1024;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Request {
     pub(crate) task: Task,
+    /// The usual ones when it names none.
+    #[serde(default)]
     pub(crate) limits: Limits,
 }
 

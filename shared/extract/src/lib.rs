@@ -5,6 +5,21 @@
 //! are, [`media`] has said. [`facts::fact_sheet`] finds the document's date, amount, quantities and
 //! language in that text; it is deterministic, and no model takes part.
 //!
+//! | format | what is read | parts |
+//! |---|---|---|
+//! | PDF | the text of each page | pages |
+//! | DOCX | headers, body, tables, notes, footers | |
+//! | PPTX, ODP | slides with their tables and notes | slides |
+//! | ODT | headers, body, tables, notes, footers | |
+//! | XLSX, XLSB, XLS, ODS | visible sheets | sheets |
+//! | CSV, TSV | rows | |
+//! | EML | headers, body, attached files | message, attachments and their parts |
+//! | HTML, Markdown | the text without markup | |
+//! | text and source code | as it is | |
+//!
+//! Pictures and scanned pages are read by a [`Recognizer`], such as [`Tesseract`], when the extractor
+//! has one.
+//!
 //! A program that extracts must call [`child::run_if_child`] as the first thing in `main`, before it
 //! starts a runtime or a client: the child is that same program, started again.
 
