@@ -1,12 +1,15 @@
 """Fetches the documents that are measured, once, into a cache outside the checkout."""
 
+import csv
 import gzip
 import os
+import random
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+from datetime import date, timedelta
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -69,3 +72,51 @@ def shipped(project: str, suffixes: set[str]) -> list[Path]:
             folder.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(Path(scratch) / "whole", folder)
     return sorted(path for path in folder.rglob("*") if path.suffix in suffixes and path.is_file())
+
+
+def made_by_libreoffice() -> list[Path]:
+    """Documents that LibreOffice makes of the shipped ones and of seeded tables, when it is installed."""
+    folder = CACHE / "libreoffice"
+    if not folder.exists():
+        if shutil.which("soffice") is None:
+            print("LibreOffice is not installed: apt-get install libreoffice-calc-nogui libreoffice-writer-nogui"
+                  " libreoffice-impress-nogui", file=sys.stderr)
+            return []
+        with tempfile.TemporaryDirectory() as scratch:
+            made = Path(scratch) / "made"
+            tables = write_tables(Path(scratch) / "tables")
+            texts = shipped("python-docx", {".docx"})
+            slides = shipped("python-pptx", {".pptx"})
+            for to, sources in {"odt": texts, "docx": texts, "odp": slides, "xlsx": tables, "ods": tables}.items():
+                # One after the other, so that files of one name do not take each other's place.
+                for number, source in enumerate(sources):
+                    convert(source, to, made / f"{number:03}", scratch)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(made, folder)
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def convert(source: Path, to: str, folder: Path, scratch: str) -> None:
+    command = ["soffice", f"-env:UserInstallation=file://{scratch}/profile", "--headless", "--convert-to", to,
+               "--outdir", str(folder), str(source)]
+    try:
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+    except subprocess.TimeoutExpired:
+        print(f"LibreOffice takes too long for {source.name}", file=sys.stderr)
+
+
+def write_tables(folder: Path) -> list[Path]:
+    """Tables with names, dates, amounts, shares and truths, by a seeded generator."""
+    folder.mkdir()
+    chance = random.Random(20241128)
+    words = "oil filter Reifen świeca brake Straße coffee энергия paper 電気 school ремонт".split()
+    for number in range(12):
+        rows = [["item", "date", "amount", "share", "paid", "count"]]
+        for _ in range(chance.randint(5, 400)):
+            day = date(2020, 1, 1) + timedelta(days=chance.randrange(2000))
+            amount = f"{chance.randrange(-10**6, 10**7) / 100:.2f}"
+            rows.append([" ".join(chance.sample(words, 2)), day.isoformat(), amount, str(chance.randrange(10**6) / 10**6),
+                         chance.choice(["TRUE", "FALSE"]), str(chance.randrange(10**6))])
+        with (folder / f"table{number:02}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows(rows)
+    return sorted(folder.glob("*.csv"))

@@ -1,4 +1,4 @@
-"""Measures office files beside the libraries of their formats, on the files that the libraries' authors ship."""
+"""Measures office files beside the libraries of their formats, on files that their authors ship or LibreOffice makes."""
 
 import warnings
 import zipfile
@@ -10,6 +10,7 @@ from typing import Any
 import corpus
 import docx
 import odf.opendocument
+import odf.table
 import odf.text
 import openpyxl
 import pptx
@@ -39,10 +40,10 @@ def docx_words(path: Path) -> Counter[str]:
 def block_texts(blocks: Iterable[Any]) -> Iterator[str]:
     for block in blocks:
         if hasattr(block, "rows"):
+            seen = set()
             for row in block.rows:
-                seen = set()
                 for cell in row.cells:
-                    # A merged cell is given once for each column that it spans.
+                    # A merged cell is given once for each column and row that it spans.
                     if cell._tc not in seen:
                         seen.add(cell._tc)
                         yield from block_texts(cell.iter_inner_content())
@@ -69,9 +70,12 @@ def shape_texts(shapes: Iterable[Any]) -> Iterator[str]:
             for row in shape.table.rows:
                 yield from (cell.text_frame.text for cell in row.cells)
         elif getattr(shape, "has_chart", False) and shape.has_chart:
-            for plot in shape.chart.plots:
-                yield from (str(category) for category in plot.categories)
-                yield from (series.name for series in plot.series)
+            plots = list(shape.chart.plots)
+            # The plots of a chart share their categories.
+            yield from (str(category) for category in plots[0].categories)
+            for series in (series for plot in plots for series in plot.series):
+                yield series.name
+                yield from (str(value) for value in series.values if value is not None)
 
 
 def xlsx_words(path: Path) -> Counter[str]:
@@ -107,6 +111,28 @@ def odf_words(path: Path) -> Counter[str]:
     return tokens.words("\n".join(texts))
 
 
+def ods_words(path: Path) -> Counter[str]:
+    """The values of cells, which are what LibreOffice calculates with, and the text of the others."""
+    document = odf.opendocument.load(str(path))
+    values = []
+    for sheet in document.body.getElementsByType(odf.table.Table):
+        rows = []
+        for row in sheet.getElementsByType(odf.table.TableRow):
+            cells = []
+            for cell in row.getElementsByType(odf.table.TableCell):
+                kind = cell.getAttribute("valuetype")
+                attribute = {"float": "value", "percentage": "value", "currency": "value", "date": "datevalue",
+                             "boolean": "booleanvalue"}.get(kind)
+                value = cell.getAttribute(attribute) if attribute else teletype.extractText(cell)
+                if kind in ("float", "percentage", "currency"):
+                    value = f"{float(value):.15g}"
+                cells += [value or ""] * (int(cell.getAttribute("numbercolumnsrepeated") or 1) if value else 1)
+            if any(cells):
+                rows += [cells] * int(row.getAttribute("numberrowsrepeated") or 1)
+        values += [value for row in rows[:SHOWN_ROWS] for value in row]
+    return tokens.cells(values)
+
+
 def is_within(element: Any, names: set[str]) -> bool:
     while element is not None:
         if getattr(element, "tagName", None) in names:
@@ -121,17 +147,18 @@ FORMATS: list[tuple[str, str, str, Callable[[Path], Counter[str]]]] = [
     ("XLSX", "openpyxl", ".xlsx", xlsx_words),
     ("ODT", "odfpy", ".odt", odf_words),
     ("ODP", "odfpy", ".odp", odf_words),
-    ("ODS", "odfpy", ".ods", odf_words),
+    ("ODS", "odfpy", ".ods", ods_words),
 ]
 
 
 def bench(binary: Path) -> bool:
     warnings.simplefilter("ignore")
+    made = corpus.made_by_libreoffice()
     holds = True
     for name, library, suffix, oracle in FORMATS:
         shares, odd = [], []
         paths = [path for project in PROJECTS for path in corpus.shipped(project, {suffix})]
-        paths += sorted((corpus.CACHE / "office").glob(f"*{suffix}"))
+        paths += [path for path in made if path.suffix == suffix]
         for path in paths:
             if not zipfile.is_zipfile(path):
                 continue
@@ -142,7 +169,7 @@ def bench(binary: Path) -> bool:
                 continue
             reading = reader.read(binary, path)
             text = reading.text or ""
-            ours = tokens.cells(text.replace("\n", "\t").split("\t")) if suffix == ".xlsx" else tokens.words(text)
+            ours = tokens.cells(text.replace("\n", "\t").split("\t")) if suffix in (".xlsx", ".ods") else tokens.words(text)
             if not theirs:
                 continue
             recall, precision = tokens.shares(ours, theirs)

@@ -119,6 +119,10 @@ mod linux {
         libc::SYS_renameat,
     ];
 
+    /// The bit of the calls that x86_64 keeps for programs with short pointers: the same calls again.
+    #[cfg(target_arch = "x86_64")]
+    const SHORT_POINTERS: c_long = 0x4000_0000;
+
     pub(super) fn confine(to: Confinement) -> Result<(), Error> {
         apply_filter(&filter(OUTSIDE, libc::EPERM, false)?)?;
         match to {
@@ -137,6 +141,8 @@ mod linux {
     fn filter(calls: &[c_long], error: i32, threads_only: bool) -> Result<BpfProgram, Error> {
         let mut rules: BTreeMap<c_long, Vec<SeccompRule>> =
             calls.iter().map(|&call| (call, Vec::new())).collect();
+        #[cfg(target_arch = "x86_64")]
+        rules.extend(calls.iter().map(|call| (call | SHORT_POINTERS, Vec::new())));
         if threads_only {
             let thread = u64::try_from(libc::CLONE_THREAD).unwrap_or_default();
             let flags = SeccompCondition::new(

@@ -48,6 +48,12 @@ pub(crate) fn read_presentation(source: &Source, limits: &Limits) -> Result<Extr
     Ok(Extraction::parted(text, None))
 }
 
+/// The content of any `OpenDocument` file that needs no password.
+pub(crate) fn content_of(source: &Source, limits: &Limits) -> Result<Vec<u8>, Failure> {
+    let content = open(source, limits)?.read(CONTENT)?;
+    content.ok_or_else(|| Failure::corrupt(WHAT))
+}
+
 fn open(source: &Source, limits: &Limits) -> Result<Container, Failure> {
     let mut container = Container::open(source, WHAT, limits)?;
     let manifest = container.read(MANIFEST)?.unwrap_or_default();

@@ -1,10 +1,12 @@
 //! Spreadsheets: every visible sheet's rows as text, and sums of the first sheet with amounts.
 
+mod ods;
+
 use std::io::BufReader;
 
 use calamine::{
-    Data, DataRef, ExcelDateTime, Ods, OdsError, Reader, SheetVisible, Xls, XlsError, Xlsb,
-    XlsbError, Xlsx, XlsxError,
+    Data, DataRef, ExcelDateTime, Reader, SheetVisible, Xls, XlsError, Xlsb, XlsbError, Xlsx,
+    XlsxError,
 };
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -29,11 +31,15 @@ pub(crate) fn read(
     media_type: &str,
     limits: &Limits,
 ) -> Result<Extraction, Failure> {
+    let mut book = Book::new(limits);
+    if media_type == media::ODS {
+        ods::read(source, limits, &mut book)?;
+        return Ok(book.finish());
+    }
     if media_type != media::XLS {
         Container::open(source, WHAT, limits)?.check()?;
     }
     let file = source.stream()?;
-    let mut book = Book::new(limits);
     match media_type {
         media::XLS => {
             let mut sheets: Xls<_> = open(file)?;
@@ -41,10 +47,6 @@ pub(crate) fn read(
         }
         media::XLSB => {
             let mut sheets: Xlsb<_> = open(file)?;
-            book.dense_sheets(&mut sheets)?;
-        }
-        media::ODS => {
-            let mut sheets: Ods<_> = open(file)?;
             book.dense_sheets(&mut sheets)?;
         }
         _ => {
@@ -85,7 +87,7 @@ macro_rules! needs_password {
         })*
     };
 }
-needs_password!(XlsxError, XlsError, XlsbError, OdsError);
+needs_password!(XlsxError, XlsError, XlsbError);
 
 /// A workbook being read.
 struct Book {
