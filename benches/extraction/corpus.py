@@ -88,21 +88,21 @@ def made_by_libreoffice() -> list[Path]:
             texts = shipped("python-docx", {".docx"})
             slides = shipped("python-pptx", {".pptx"})
             for to, sources in {"odt": texts, "docx": texts, "odp": slides, "xlsx": tables, "ods": tables}.items():
-                # One after the other, so that files of one name do not take each other's place.
-                for number, source in enumerate(sources):
-                    convert(source, to, made / f"{number:03}", scratch)
+                convert(sources, to, made, Path(scratch))
             folder.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(made, folder)
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def convert(source: Path, to: str, folder: Path, scratch: str) -> None:
+def convert(sources: list[Path], to: str, made: Path, scratch: Path) -> None:
+    """Converts all in one run. Files of one name get numbers, so that they do not take each other's place."""
+    numbered = scratch / f"for-{to}"
+    numbered.mkdir()
+    for number, source in enumerate(sources):
+        shutil.copyfile(source, numbered / f"{number:03}-{source.name}")
     command = ["soffice", f"-env:UserInstallation=file://{scratch}/profile", "--headless", "--convert-to", to,
-               "--outdir", str(folder), str(source)]
-    try:
-        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
-    except subprocess.TimeoutExpired:
-        print(f"LibreOffice takes too long for {source.name}", file=sys.stderr)
+               "--outdir", str(made), *map(str, sorted(numbered.iterdir()))]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=600, check=True)
 
 
 def write_tables(folder: Path) -> list[Path]:

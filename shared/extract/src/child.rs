@@ -12,7 +12,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 use std::thread;
 
@@ -92,22 +92,21 @@ fn serve() -> io::Result<()> {
     let limits = request.limits;
     restrict(&limits)?;
     match request.task {
-        Task::Text { path, media_type } => answer(&match open_confined(&path)? {
-            Ok(source) => on_large_stack(move || reader::read(&source, &media_type, &limits)),
-            Err(failure) => Err(failure),
-        }),
+        Task::Text { path, media_type } => answer(&open_confined(&path).and_then(|source| {
+            on_large_stack(move || reader::read(&source, &media_type, &limits))
+        })),
         Task::Pictures {
             path,
             media_type,
             places,
-        } => match open_confined(&path)? {
-            Ok(source) => on_large_stack(move || {
+        } => {
+            let source = open_confined(&path).map_err(io::Error::other)?;
+            let writing = on_large_stack(move || {
                 pictures::write(&source, &media_type, &places, &limits, &mut io::stdout());
                 Ok(())
-            })
-            .map_err(io::Error::other),
-            Err(failure) => Err(io::Error::other(failure)),
-        },
+            });
+            writing.map_err(io::Error::other)
+        }
         Task::Program {
             program,
             arguments,
@@ -138,10 +137,10 @@ fn request_line() -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// Opens the file and gives up opening any other.
-fn open_confined(path: &std::path::Path) -> io::Result<Result<Source, Failure>> {
-    let source = Source::open(path);
-    confine(Confinement::Reader)?;
+/// Opens the file and gives up opening any other. Where that cannot be given up, nothing is read.
+fn open_confined(path: &Path) -> Result<Source, Failure> {
+    let source = Source::open(path)?;
+    confine(Confinement::Reader).map_err(|_| unconfined())?;
     Ok(source)
 }
 
@@ -197,6 +196,14 @@ pub(crate) fn crashed() -> Failure {
     Failure::new(
         Code::Crashed,
         "The file made its reader fail. Open it where it was made, save it again and upload the new copy.",
+    )
+}
+
+/// The system lacks what keeps a reader in bounds: its fault, not the file's.
+fn unconfined() -> Failure {
+    Failure::new(
+        Code::Unavailable,
+        "The system cannot confine the reader by seccomp, so no file is read. It will be tried again.",
     )
 }
 

@@ -119,7 +119,7 @@ mod linux {
         libc::SYS_renameat,
     ];
 
-    /// The bit of the calls that x86_64 keeps for programs with short pointers: the same calls again.
+    /// The bit of the calls that `x86_64` keeps for programs with short pointers: the same calls again.
     #[cfg(target_arch = "x86_64")]
     const SHORT_POINTERS: c_long = 0x4000_0000;
 

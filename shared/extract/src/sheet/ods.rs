@@ -14,7 +14,7 @@ use crate::opendocument;
 use crate::source::Source;
 use crate::xml::{self, attribute, walk};
 
-/// Rows that a sheet has: what repeats up to its end is blank. Source: LibreOffice's limit.
+/// Rows that a sheet has: what repeats up to its end is blank. Source: `LibreOffice`'s limit.
 const MOST_ROWS: usize = 1_048_576;
 
 /// Adds the sheets to the book.
