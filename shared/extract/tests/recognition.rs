@@ -1,7 +1,7 @@
 //! Scans are read where Tesseract is installed, and stay unread where it is not.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+#![expect(clippy::print_stderr, reason = "a test that is left out says so")]
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use extract::{Extraction, Extractor, Limits, Outcome, PartKind, Tesseract};
@@ -23,7 +23,7 @@ fn extractor(limits: Limits) -> Extractor {
 fn with_tesseract(limits: Limits) -> Option<Extractor> {
     let path = std::env::var_os("PATH").unwrap();
     if Tesseract::in_path(&path).is_none() {
-        writeln!(std::io::stderr(), "left out: Tesseract is not installed").unwrap();
+        eprintln!("left out: Tesseract is not installed");
         return None;
     }
     let english = vec!["eng".to_owned()];
