@@ -192,6 +192,11 @@ async fn zip_bombs_are_too_large_inside() {
         ("xl/worksheets/sheet1.xml", &zeros),
     ]);
     assert_eq!(code("a.xlsx", &bomb).await, Code::TooLargeInside);
+    let bomb = archive(&[
+        ("[Content_Types].xml", b"<Types/>"),
+        ("ppt/presentation.xml", &zeros),
+    ]);
+    assert_eq!(code("a.pptx", &bomb).await, Code::TooLargeInside);
 
     let many: Vec<String> = (0..10_001)
         .map(|number| format!("word/{number}.xml"))
@@ -224,6 +229,37 @@ async fn spreadsheet_with_cells_far_apart_is_read() {
         ("xl/worksheets/sheet1.xml", sheet),
     ]);
     assert_eq!(text("far.xlsx", &content).await, "S\n1");
+}
+
+#[tokio::test]
+async fn attachment_that_is_made_to_hurt_does_not_fail_its_message() {
+    let zeros = vec![b' '; 8 * MIB];
+    let bomb = archive(&[
+        ("[Content_Types].xml", b"<Types/>"),
+        ("word/document.xml", &zeros),
+    ]);
+    let locked = crate_file("tests/fixtures/password-to-open.pdf");
+    let mut message =
+        b"From: a@example.org\r\nTo: b@example.org\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n".to_vec();
+    for (name, content) in [("bomb.docx", &bomb), ("locked.pdf", &locked)] {
+        write!(
+            &mut message,
+            "\r\n--x\r\nContent-Type: application/octet-stream; name={name}\r\n\
+             Content-Transfer-Encoding: binary\r\n\r\n"
+        )
+        .unwrap();
+        message.extend(content);
+    }
+    message.extend(b"\r\n--x--\r\n");
+    let text = text("a.eml", &message).await;
+    assert!(
+        text.contains("Attachment: bomb.docx (not read: A part of it unpacks"),
+        "{text}"
+    );
+    assert!(
+        text.contains("Attachment: locked.pdf (not read: The file is protected"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

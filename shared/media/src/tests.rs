@@ -24,6 +24,7 @@ fn bytes_decide_and_the_name_only_chooses_within_a_family() {
     let sheet = archive(&["docProps/app.xml", "xl/workbook.xml"]);
     let unknown_office = archive(&["[Content_Types].xml", "_rels/.rels"]);
     let text_document = [&member("mimetype")[..], ODT.as_bytes()].concat();
+    let binary = [MESSAGE, b"\0\x01\x02"].concat();
     let utf16: Vec<u8> = "Total: 5"
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
@@ -77,6 +78,8 @@ fn bytes_decide_and_the_name_only_chooses_within_a_family() {
         (MESSAGE, "a", None, EMAIL),
         (MESSAGE, "a.eml", Some(OCTET_STREAM), EMAIL),
         (MESSAGE, "headers.txt", None, TEXT),
+        (&binary, "a.eml", None, EMAIL),
+        (&binary, "a.bin", None, OCTET_STREAM),
         (b"From: me\nTo: you\n\nHello", "note", None, TEXT),
         (b"int main() {}", "a.cc", None, "text/x-c++"),
         (b"key = 1\n", "a.tf", None, "text/x-hcl"),

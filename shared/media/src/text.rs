@@ -9,7 +9,9 @@ pub(super) fn sniff(head: &[u8], hint: &Hint) -> Option<&'static str> {
         return Some(hint.among(is_text_type).unwrap_or(OCTET_STREAM));
     }
     if !is_text(head) {
-        return None;
+        // A message may carry its attachments as they are.
+        let is_called_so = hint.among(|kind| kind == EMAIL).is_some();
+        return (is_called_so && is_message(visible_start(head))).then_some(EMAIL);
     }
     let start = visible_start(head);
     if start.starts_with(b"#!") && runs_in_a_shell(start) {
