@@ -31,6 +31,21 @@ pub(crate) struct Arguments {
     /// How many days things stay in the trash, or forever; 30 unless given
     #[arg(long, env = "TRASH_DAYS", value_name = "DAYS")]
     trash_days: Option<String>,
+    /// Languages in which Tesseract reads pictures and scanned pages, where it is installed, separated by commas, such as
+    /// eng,deu; English and up to three others unless given
+    #[arg(
+        long,
+        env = "OCR_LANGUAGES",
+        value_name = "LANGUAGES",
+        value_delimiter = ','
+    )]
+    ocr_languages: Vec<String>,
+    /// Leave pictures and scanned pages as they are
+    #[arg(long, conflicts_with = "ocr_languages")]
+    no_ocr: bool,
+    /// Where programs are, Tesseract among them
+    #[arg(long, env = "PATH", hide = true)]
+    path: Option<std::ffi::OsString>,
     /// Origins browsers may call from, separated by commas, such as <http://localhost:3000>
     #[arg(long, env = "ALLOWED_ORIGINS", value_name = "ORIGINS")]
     allow_origins: Option<String>,
@@ -75,6 +90,11 @@ async fn settings(arguments: &Arguments) -> Result<ServerSettings> {
     }
     if let Some(origins) = &arguments.allow_origins {
         settings.functions.origins = origins.parse().map_err(Error::Usage)?;
+    }
+    if let Some(path) = arguments.path.as_ref().filter(|_| !arguments.no_ocr) {
+        let extractor = settings.functions.extractor;
+        settings.functions.extractor =
+            extractor.with_tesseract_in(path, arguments.ocr_languages.clone());
     }
     settings.functions.model = local::model::connect(&arguments.model)
         .await

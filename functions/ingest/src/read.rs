@@ -222,9 +222,8 @@ async fn extract(
         .extract(path, &file.content.content_type)
         .await;
     let (reading, facts) = match extracted {
-        Ok(extraction) => match extraction.outcome {
-            Outcome::Text(text) => {
-                let facts = extract::facts::fact_sheet(&text, extraction.table.as_ref());
+        Ok(extraction) => match (extraction.fact_sheet(), extraction.outcome) {
+            (facts, Outcome::Text(text)) => {
                 let text_bytes = text.len() as u64;
                 let id = BlobId::new(state.store.ids.random());
                 let key = ObjectKey::Text(workspace.clone(), sha256, id);
@@ -238,8 +237,8 @@ async fn extract(
                     facts,
                 )
             }
-            Outcome::NoText => (Reading::NoText, FactSheet::default()),
-            Outcome::Unsupported => (Reading::Unsupported, FactSheet::default()),
+            (facts, Outcome::NoText) => (Reading::NoText, facts),
+            (facts, Outcome::Unsupported) => (Reading::Unsupported, facts),
         },
         Err(failure) if failure.retry() => return Err(interrupted(failure)),
         Err(failure) => {

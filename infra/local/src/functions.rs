@@ -1,7 +1,6 @@
 //! The functions' states, all on one stack: what each `main.rs` reads from its environment comes
 //! from the local settings here.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use api::jwks::Keys;
 use api::serve::Origins;
 use axum::Router;
 use axum::routing::get;
-use extract::{Extractor, Limits};
+use extract::Extractor;
 use store::Store;
 use utoipa::openapi::OpenApi;
 
@@ -20,11 +19,8 @@ use embedded::secrets::{AUDIENCE, ISSUER, Secrets, SecretsError};
 /// What the functions are told.
 #[derive(Clone)]
 pub struct FunctionSettings {
-    /// The program that is started again to read an untrusted file: one whose `main` begins with
-    /// [`extract::child::run_if_child`].
-    pub reader: PathBuf,
-    /// How much one file may take to read.
-    pub reading: Limits,
+    /// What reads untrusted files.
+    pub extractor: Extractor,
     /// What writes summaries.
     pub model: Arc<dyn LanguageModel>,
     /// What may be uploaded.
@@ -92,10 +88,7 @@ impl Functions {
                 store: store.clone(),
                 authenticator,
             },
-            ingest: ingest::State::new(
-                store.clone(),
-                Extractor::new(settings.reader, settings.reading),
-            ),
+            ingest: ingest::State::new(store.clone(), settings.extractor),
             summarize: summarize::State {
                 store: store.clone(),
                 model: settings.model,

@@ -9,7 +9,7 @@ use ai::Extractive;
 use api::serve::Origins;
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use domain::message::Destination;
-use extract::Limits;
+use extract::{Extractor, Limits};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -30,6 +30,10 @@ const FORGET_EVERY: Duration = Duration::from_hours(1);
 
 /// How long a handler may take for a message: more than a model's longest answer.
 const HANDLER: Duration = Duration::from_mins(4);
+
+/// How long the pictures of one file may take to be recognized: with what reading it and storing its text may take, less than
+/// a handler may.
+const RECOGNITION: Duration = Duration::from_secs(150);
 
 /// How long open requests may take to end once the runner is told to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
@@ -74,8 +78,7 @@ impl ServerSettings {
         Self {
             stack: StackSettings::new(data),
             functions: FunctionSettings {
-                reader,
-                reading: Limits::default(),
+                extractor: Extractor::new(reader, reading()),
                 model: Arc::new(Extractive),
                 uploads: upload::Limits {
                     direct_bytes: DIRECT_BYTES,
@@ -88,6 +91,14 @@ impl ServerSettings {
             sweeps: true,
             works: true,
         }
+    }
+}
+
+/// How much one file may take to read here, where a handler may take longer than when deployed.
+pub fn reading() -> Limits {
+    Limits {
+        recognition_wall: RECOGNITION,
+        ..Limits::default()
     }
 }
 

@@ -28,6 +28,9 @@ pub struct Source {
     /// Where it stands in the text; none where it was computed of many places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+    /// The page, slide, sheet or attachment where that is, such as `page 3`; none where the text has no such parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
 }
 
 /// Bytes of the text of a document.
@@ -201,9 +204,34 @@ impl FactSheet {
         }
     }
 
-    /// Says whether nothing was found.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+    /// Notes of each fact in which part of the text it stands, as `name` says of a byte.
+    pub fn note_parts(&mut self, name: impl Fn(u64) -> Option<String>) {
+        let note = |source: &mut Source| {
+            source.part = source.place.and_then(|place| name(place.start));
+        };
+        let Self {
+            document_date,
+            amount,
+            amounts,
+            parties,
+            references,
+            quantities,
+            language: _,
+        } = self;
+        document_date
+            .iter_mut()
+            .for_each(|fact| note(&mut fact.source));
+        amount
+            .iter_mut()
+            .chain(amounts)
+            .for_each(|fact| note(&mut fact.source));
+        parties.iter_mut().for_each(|fact| note(&mut fact.source));
+        references
+            .iter_mut()
+            .for_each(|fact| note(&mut fact.source));
+        quantities
+            .iter_mut()
+            .for_each(|fact| note(&mut fact.source));
     }
 }
 
@@ -212,7 +240,12 @@ impl<T> Fact<T> {
     pub const fn new(value: T, rule: Rule, label: Option<String>, place: Option<Place>) -> Self {
         Self {
             value,
-            source: Source { rule, label, place },
+            source: Source {
+                rule,
+                label,
+                place,
+                part: None,
+            },
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What reading a file gives.
 
+use domain::fact_sheet::FactSheet;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::Table;
+use crate::facts::{Table, fact_sheet};
 use crate::parts::{Part, PartedText};
 use crate::scan::Scan;
 
@@ -87,6 +88,17 @@ impl Extraction {
             parts: Vec::new(),
             scans: Vec::new(),
         }
+    }
+
+    /// Finds what the document says about itself, with the page, slide, sheet or attachment of each fact. Nothing without a
+    /// text.
+    pub fn fact_sheet(&self) -> FactSheet {
+        let Some(text) = self.as_text() else {
+            return FactSheet::default();
+        };
+        let mut facts = fact_sheet(text, self.table.as_ref());
+        facts.note_parts(|byte| self.part_name(usize::try_from(byte).ok()?));
+        facts
     }
 
     /// Returns the text, if there is one.

@@ -41,7 +41,7 @@ pub struct Limits {
     /// Pictures and scanned pages that are recognized. Each may take the processor time and the
     /// memory of a child of its own.
     pub recognized_pictures: usize,
-    /// Time for all of them. What is left then stays unread.
+    /// Time for all of them. What is left then stays unread. With `wall`, less than a deployed function has for a file.
     pub recognition_wall: Duration,
 }
 
@@ -62,7 +62,7 @@ impl Default for Limits {
             message_depth: 4,
             attachments: 100,
             recognized_pictures: 60,
-            recognition_wall: Duration::from_mins(5),
+            recognition_wall: Duration::from_mins(1),
         }
     }
 }

@@ -143,6 +143,36 @@ impl Extraction {
         let index = after.checked_sub(1).filter(|_| byte < end)?;
         Some((index, &self.parts[index]))
     }
+
+    /// Returns the name of the part that a byte of the text is in, as people say it: `page 3`, `sheet Costs`, `page 2 of
+    /// bill.pdf`. None where there is nothing to tell: the text has no parts, or it is in the message itself.
+    pub fn part_name(&self, byte: usize) -> Option<String> {
+        let (index, part) = self.part_at(byte)?;
+        let before = &self.parts[..index];
+        let file = before
+            .iter()
+            .rposition(|part| matches!(part.kind, PartKind::Attachment | PartKind::Message));
+        let within = &before[file.map_or(0, |file| file + 1)..];
+        let number = 1 + within
+            .iter()
+            .filter(|earlier| earlier.kind == part.kind)
+            .count();
+        let name = match (part.kind, &part.label) {
+            (PartKind::Message, _) => return None,
+            (PartKind::Attachment, label) => {
+                return Some(format!(
+                    "attachment {}",
+                    label.as_deref().unwrap_or_default()
+                ));
+            }
+            (PartKind::Page, _) => format!("page {number}"),
+            (PartKind::Slide, _) => format!("slide {number}"),
+            (PartKind::Sheet, Some(label)) => format!("sheet {label}"),
+            (PartKind::Sheet, None) => format!("sheet {number}"),
+        };
+        let attached = file.and_then(|file| before[file].label.as_ref());
+        Some(attached.map_or_else(|| name.clone(), |file| format!("{name} of {file}")))
+    }
 }
 
 #[cfg(test)]
@@ -170,6 +200,25 @@ mod tests {
             [page(0), page(4), page(5), page(8), page(9)],
             [Some(0), Some(0), Some(2), Some(2), None]
         );
+    }
+
+    #[test]
+    fn parts_are_named_as_people_say_it() {
+        let pages = extraction(&["one", "two"]);
+        assert_eq!(pages.part_name(5).as_deref(), Some("page 2"));
+        let limits = Limits::default();
+        let mut message = PartedText::new(&limits);
+        message.push(PartKind::Message, None, "Hello").unwrap();
+        let inner = PartedText::of("one\n\ntwo", &pages.parts, &limits);
+        message
+            .push_parted(PartKind::Attachment, Some("x.pdf"), "x.pdf", &inner)
+            .unwrap();
+        let message = Extraction::parted(message, None);
+        let text = message.as_text().unwrap();
+        let name = |word| message.part_name(text.find(word).unwrap());
+        assert_eq!(name("Hello"), None);
+        assert_eq!(name("x.pdf").as_deref(), Some("attachment x.pdf"));
+        assert_eq!(name("two").as_deref(), Some("page 2 of x.pdf"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use domain::message::Destination;
 use domain::principal::Role;
 use embedded::secrets::{AUDIENCE, ISSUER};
 use embedded::stack::{StackSettings, loopback};
-use extract::Limits;
+use extract::{Extractor, Limits};
 use jiff::SignedDuration;
 use local::functions::FunctionSettings;
 use local::server::{Server, ServerSettings};
@@ -218,8 +218,7 @@ async fn serve(folder: &Path, options: &Options, clock: &Clock) -> Server {
     Server::start(ServerSettings {
         stack,
         functions: FunctionSettings {
-            reader: reader::program(),
-            reading: options.reading,
+            extractor: Extractor::new(reader::program(), options.reading),
             model: Arc::clone(&options.model),
             uploads: options.uploads,
             bulk_time: options.bulk_time,

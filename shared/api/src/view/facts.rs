@@ -98,6 +98,9 @@ pub struct FactView<T: ToSchema> {
     start: Option<u64>,
     /// The byte of the text after it.
     end: Option<u64>,
+    /// The page, slide, sheet or attachment where that is.
+    #[schema(example = "page 3")]
+    part: Option<String>,
 }
 
 /// All that was read in a document.
@@ -175,6 +178,7 @@ impl<T: ToSchema> FactView<T> {
             label: fact.source.label,
             start: place.map(|place| place.start),
             end: place.map(|place| place.end),
+            part: fact.source.part,
         }
     }
 }
