@@ -79,6 +79,10 @@ fn pages_text(
     }
     match first_failure {
         Some(failure) if is_blank => Err(failure),
+        // Some ciphers open and give nothing: better to say so than that there is no text.
+        None if is_blank && scans.is_empty() && document.is_encrypted() => {
+            Err(Failure::encrypted())
+        }
         _ => Ok(Extraction {
             scans,
             ..Extraction::parted(parted, None)
