@@ -91,6 +91,9 @@ fn pages_text(
 }
 
 fn has_end(bytes: &[u8]) -> bool {
+    // Some programs fill a file up with zeros.
+    let filled = bytes.iter().rposition(|&byte| byte != 0);
+    let bytes = &bytes[..filled.map_or(0, |last| last + 1)];
     let tail = &bytes[bytes.len().saturating_sub(END_REACH)..];
     let has = |mark: &[u8]| tail.windows(mark.len()).any(|window| window == mark);
     has(b"%%EOF") || has(b"startxref")
