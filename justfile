@@ -97,6 +97,10 @@ bench-extraction *PARTS:
     cargo build --release -p extract
     "$(.ci/venv benches/extraction/requirements.txt)/bin/python" -B benches/extraction/extraction.py "{{ release }}/extract-child" {{ PARTS }}
 
+# Hold figures of dossiers against an oracle in Python's decimal
+oracle *ARGUMENTS:
+    tests/oracle/run {{ ARGUMENTS }}
+
 # Check licenses, advisories, sources and unused dependencies, with the tools that are installed
 audit:
     if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed: cargo install cargo-deny"; fi

@@ -9,6 +9,7 @@ mod dossier;
 mod dossiers;
 mod edit;
 mod export;
+pub(crate) mod facts;
 mod failures;
 mod generate;
 mod get;
@@ -55,6 +56,7 @@ pub(crate) enum Command {
     Mv(mv::Arguments),
     Cp(cp::Arguments),
     Edit(edit::Arguments),
+    Facts(facts::Arguments),
     Versions(versions::Arguments),
     Sync(sync::Arguments),
     Rm(rm::Arguments),
@@ -104,6 +106,7 @@ pub(crate) async fn run(command: Command, context: &Context<'_>) -> Result<()> {
         Command::Mv(arguments) => mv::run(&arguments, context).await,
         Command::Cp(arguments) => cp::run(&arguments, context).await,
         Command::Edit(arguments) => edit::run(&arguments, context).await,
+        Command::Facts(arguments) => facts::run(&arguments, context).await,
         Command::Versions(arguments) => versions::run(&arguments, context).await,
         Command::Sync(arguments) => sync::run(&arguments, context).await,
         Command::Rm(arguments) => rm::run(&arguments, context).await,

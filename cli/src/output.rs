@@ -4,6 +4,7 @@
 
 pub(crate) mod chart;
 pub(crate) mod dossier;
+pub(crate) mod facts;
 pub(crate) mod file;
 pub(crate) mod folder;
 pub(crate) mod human;

@@ -206,32 +206,23 @@ impl FactSheet {
 
     /// Notes of each fact in which part of the text it stands, as `name` says of a byte.
     pub fn note_parts(&mut self, name: impl Fn(u64) -> Option<String>) {
-        let note = |source: &mut Source| {
+        for source in self.sources() {
             source.part = source.place.and_then(|place| name(place.start));
-        };
-        let Self {
-            document_date,
-            amount,
-            amounts,
-            parties,
-            references,
-            quantities,
-            language: _,
-        } = self;
-        document_date
-            .iter_mut()
-            .for_each(|fact| note(&mut fact.source));
-        amount
-            .iter_mut()
-            .chain(amounts)
-            .for_each(|fact| note(&mut fact.source));
-        parties.iter_mut().for_each(|fact| note(&mut fact.source));
-        references
-            .iter_mut()
-            .for_each(|fact| note(&mut fact.source));
-        quantities
-            .iter_mut()
-            .for_each(|fact| note(&mut fact.source));
+        }
+    }
+
+    fn sources(&mut self) -> impl Iterator<Item = &mut Source> {
+        fn of<'a, T: 'a>(
+            facts: impl IntoIterator<Item = &'a mut Fact<T>>,
+        ) -> impl Iterator<Item = &'a mut Source> {
+            facts.into_iter().map(|fact| &mut fact.source)
+        }
+        of(&mut self.document_date)
+            .chain(of(&mut self.amount))
+            .chain(of(&mut self.amounts))
+            .chain(of(&mut self.parties))
+            .chain(of(&mut self.references))
+            .chain(of(&mut self.quantities))
     }
 }
 

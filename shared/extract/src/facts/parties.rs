@@ -279,7 +279,7 @@ fn letterhead(line: Line<'_>) -> Option<Fact<Party>> {
 /// or a digit, and more letters than digits.
 fn is_name(text: &str) -> bool {
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
-    let digits = text.chars().filter(|c| c.is_ascii_digit()).count();
+    let digits = text.chars().filter(char::is_ascii_digit).count();
     let begins = text.chars().next().is_some_and(|c| {
         c.is_uppercase() || c.is_ascii_digit() || (c.is_alphabetic() && !c.is_lowercase())
     });
