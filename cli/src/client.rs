@@ -3,6 +3,7 @@
 //! Two connections, so that a credential can't go astray: `api` carries the bearer token and
 //! follows no redirect; `store` knows no token and is the only one that is given signed URLs.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -203,6 +204,11 @@ impl Reply {
             what: self.what.clone(),
             detail: format!("it is no JSON: {error}"),
         })
+    }
+
+    /// The body as text.
+    pub(crate) fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
     }
 
     /// Where the content is.

@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error. Colors are for terminals.
 
 pub(crate) mod chart;
+pub(crate) mod comparison;
 pub(crate) mod dossier;
 pub(crate) mod facts;
 pub(crate) mod file;

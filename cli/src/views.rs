@@ -341,6 +341,70 @@ pub(crate) struct Series {
     #[serde(deserialize_with = "decimal")]
     pub(crate) change_percent: Option<Decimal>,
     pub(crate) by_month: Vec<Month>,
+    pub(crate) by_year: Vec<Year>,
+    pub(crate) anomalies: Excerpt<Anomaly>,
+    pub(crate) repeated: Excerpt<Repeat>,
+    pub(crate) rhythm: Option<Rhythm>,
+}
+
+/// The figures of one year.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Year {
+    pub(crate) year: i16,
+    #[serde(default)]
+    pub(crate) count: u64,
+    #[serde(default, deserialize_with = "decimal")]
+    pub(crate) total: Option<Decimal>,
+}
+
+/// The first of some findings, and how many there are.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Excerpt<T> {
+    pub(crate) count: u64,
+    pub(crate) first: Vec<T>,
+}
+
+impl<T> Default for Excerpt<T> {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            first: Vec::new(),
+        }
+    }
+}
+
+/// A value far from the others.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Anomaly {
+    pub(crate) document_date: Date,
+    pub(crate) file_id: String,
+    pub(crate) direction: String,
+    #[serde(default, deserialize_with = "decimal")]
+    pub(crate) value: Option<Decimal>,
+}
+
+/// A value that several documents of one day have.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Repeat {
+    pub(crate) document_date: Date,
+    #[serde(default, deserialize_with = "decimal")]
+    pub(crate) value: Option<Decimal>,
+    pub(crate) documents: Excerpt<String>,
+}
+
+/// How regularly values come, and where they do not.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Rhythm {
+    pub(crate) every: String,
+    #[serde(default)]
+    pub(crate) missed: Vec<Missed>,
+}
+
+/// Months in which a value is missing.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Missed {
+    pub(crate) first: String,
+    pub(crate) last: String,
 }
 
 /// The figures of one month.
@@ -352,6 +416,56 @@ pub(crate) struct Month {
     pub(crate) count: u64,
     #[serde(default, deserialize_with = "decimal")]
     pub(crate) total: Option<Decimal>,
+}
+
+/// Two dossiers side by side.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Compared {
+    pub(crate) comparison: Comparison,
+}
+
+/// The figures of two dossiers.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Comparison {
+    pub(crate) count: Counts,
+    pub(crate) currencies: BTreeMap<String, Sides>,
+    pub(crate) quantities: BTreeMap<String, Sides>,
+    pub(crate) only_first: Only,
+    pub(crate) only_second: Only,
+}
+
+/// How many documents two dossiers have.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Counts {
+    pub(crate) first: u64,
+    pub(crate) second: u64,
+}
+
+/// What two dossiers have in one currency or unit.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Sides {
+    pub(crate) total: Pair,
+    pub(crate) mean: Pair,
+}
+
+/// Two values of the same kind.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Pair {
+    #[serde(default, deserialize_with = "decimal")]
+    pub(crate) first: Option<Decimal>,
+    #[serde(default, deserialize_with = "decimal")]
+    pub(crate) second: Option<Decimal>,
+    #[serde(default, deserialize_with = "decimal")]
+    pub(crate) difference: Option<Decimal>,
+    #[serde(default, deserialize_with = "decimal")]
+    pub(crate) percent: Option<Decimal>,
+}
+
+/// What only one of two dossiers has.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Only {
+    pub(crate) currencies: Vec<String>,
+    pub(crate) units: Vec<String>,
 }
 
 /// A file as a member of a dossier.

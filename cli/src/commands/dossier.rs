@@ -1,8 +1,9 @@
 //! `sheaf dossier`: shows one dossier, and makes it when it is asked for by type and tags.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, ValueEnum};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -10,10 +11,10 @@ use super::Context;
 use crate::arguments::WaitArguments;
 use crate::call::Call;
 use crate::client::Client;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::views::{self, Document, Dossier, Page};
+use crate::views::{self, Compared, Document, Dossier, Page};
 use crate::{output, wait};
 
 /// Shows one dossier: what its documents add up to, and its summary
@@ -37,8 +38,36 @@ pub(crate) struct Arguments {
     /// Has its summary written anew
     #[arg(long)]
     regenerate: bool,
+    /// Gives it as a file: its documents as a table, to read as Markdown, or all there is as JSON
+    #[arg(long, value_name = "FORMAT", value_enum, conflicts_with = "compare")]
+    export: Option<Format>,
+    /// Where the file is to be written; standard output unless given
+    #[arg(short, long, value_name = "FILE", requires = "export")]
+    output: Option<PathBuf>,
+    /// Compares its figures with those of another dossier, by its id
+    #[arg(long, value_name = "ID")]
+    compare: Option<String>,
     #[command(flatten)]
     wait: WaitArguments,
+}
+
+/// What a dossier is exported as.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Csv,
+    Md,
+    Json,
+}
+
+impl Format {
+    /// The word of the API.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Md => "md",
+            Self::Json => "json",
+        }
+    }
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<()> {
@@ -51,6 +80,12 @@ pub(super) async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<
     }
     if arguments.wait.wait {
         seen = settled(&client, seen, replaced, arguments.wait.timeout).await?;
+    }
+    if let Some(format) = arguments.export {
+        return export(&client, &seen.1, format, arguments, context.output).await;
+    }
+    if let Some(other) = &arguments.compare {
+        return compare(&client, &seen.1, other, context.output).await;
     }
     if arguments.documents {
         seen = with_documents(&client, seen).await?;
@@ -124,6 +159,40 @@ async fn with_documents(client: &Client, (mut value, mut dossier): Seen) -> Resu
     dossier.documents = Page::<Document>::read(&what, &list)?.items;
     value["documents"] = list["items"].take();
     Ok((value, dossier))
+}
+
+async fn export(
+    client: &Client,
+    dossier: &Dossier,
+    format: Format,
+    arguments: &Arguments,
+    output: &Output,
+) -> Result<()> {
+    let call = Call::get(&["dossiers", &dossier.id, "export"]).query("format", Some(format.word()));
+    let reply = client.send(call).await?;
+    let text = reply.text();
+    let Some(path) = &arguments.output else {
+        return output.text(&text);
+    };
+    tokio::fs::write(path, text.as_bytes())
+        .await
+        .map_err(Error::disk("writing", path))?;
+    output.note(&format!("wrote {}", path.display()));
+    Ok(())
+}
+
+async fn compare(client: &Client, dossier: &Dossier, other: &str, output: &Output) -> Result<()> {
+    let call = Call::get(&["dossiers", &dossier.id, "comparison"]).query("with", Some(other));
+    let what = call.describe();
+    let value = client.json(call).await?;
+    if output.json {
+        return output.json(&value);
+    }
+    let compared: Compared = views::read(&what, &value)?;
+    output.text(&output::comparison::show(
+        &compared.comparison,
+        output.paint,
+    ))
 }
 
 fn print((value, dossier): &Seen, output: &Output) -> Result<()> {

@@ -118,8 +118,87 @@ fn show_figures(figures: &Figures, paint: Paint) -> String {
     let mut text = format!("\n{}\n{table}", paint.bold("Figures"));
     for (unit, series) in all() {
         text += &show_months(unit, series, paint);
+        text += &show_years(unit, series, paint);
+    }
+    let findings: String = all()
+        .map(|(unit, series)| show_findings(unit, series))
+        .collect();
+    if !findings.is_empty() {
+        let _ = write!(text, "\n{}\n{findings}", paint.bold("Worth a look"));
     }
     text + &show_gaps(&figures.gaps)
+}
+
+/// One year alone is the total.
+fn show_years(unit: &str, series: &Series, paint: Paint) -> String {
+    if series.by_year.len() < 2 {
+        return String::new();
+    }
+    let mut table = Table::new(&["", ">", ">"]).indented("  ");
+    for year in &series.by_year {
+        table.row(vec![
+            Cell::new(year.year.to_string()),
+            Cell::optional(year.total),
+            Cell::new(format!("×{}", year.count)),
+        ]);
+    }
+    let title = format!("{} by year", clean(unit));
+    format!("\n{}\n{}", paint.bold(&title), table.render(paint))
+}
+
+/// Values far from the others, those that stand twice, and those that are missing.
+fn show_findings(unit: &str, series: &Series) -> String {
+    let unit = clean(unit);
+    let value = |value: Option<Decimal>| {
+        let value = value.map(|value| value.to_string()).unwrap_or_default();
+        format!("{value} {unit}")
+    };
+    let mut text = String::new();
+    for anomaly in &series.anomalies.first {
+        let _ = writeln!(
+            text,
+            "  {} of {} is unusually {}: {}",
+            value(anomaly.value),
+            anomaly.document_date,
+            clean(&anomaly.direction),
+            clean(&anomaly.file_id),
+        );
+    }
+    for repeat in &series.repeated.first {
+        let documents: Vec<String> = repeat.documents.first.iter().map(|id| clean(id)).collect();
+        let _ = writeln!(
+            text,
+            "  {} of {} stands in {} documents: {}",
+            value(repeat.value),
+            repeat.document_date,
+            repeat.documents.count,
+            documents.join(", "),
+        );
+    }
+    let found = series.anomalies.first.len() + series.repeated.first.len();
+    let all = series.anomalies.count + series.repeated.count;
+    let more = all.saturating_sub(u64::try_from(found).unwrap_or(u64::MAX));
+    if more > 0 {
+        let _ = writeln!(text, "  … and {more} more of {unit}");
+    }
+    let rhythm = series.rhythm.iter();
+    for (missed, every) in rhythm.flat_map(|rhythm| {
+        let missed = rhythm.missed.iter();
+        missed.map(|missed| (missed, &rhythm.every))
+    }) {
+        let (first, last) = (clean(&missed.first), clean(&missed.last));
+        let when = if first == last {
+            first
+        } else {
+            format!("{first} to {last}")
+        };
+        let _ = writeln!(
+            text,
+            "  {unit} comes every {} and is missing in {when}",
+            clean(every)
+        );
+    }
+    text
 }
 
 /// Draws a bar for each month; one month alone has nothing to be compared with.

@@ -15,6 +15,8 @@
 
 pub mod content;
 pub mod dossier;
+pub mod dossier_comparison;
+pub mod dossier_export;
 pub mod dossiers;
 pub mod exports;
 pub mod facts;
@@ -97,6 +99,8 @@ api::routes! {
     dossiers::list,
     dossier::show,
     dossier::documents,
+    dossier_export::export,
+    dossier_comparison::show,
     templates::list,
     templates::show,
     receipts::list,

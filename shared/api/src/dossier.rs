@@ -1,13 +1,17 @@
 //! A dossier in full: with its period and its first documents.
 
 use domain::dossier::{Dossier, Member};
-use domain::{FileId, Result, WorkspaceId};
+use domain::file::File;
+use domain::{Error, FileId, Result, WorkspaceId};
 use store::Store;
 
 use crate::view::dossier::{DocumentView, DossierView};
 
 /// How many documents are shown with a dossier.
 const FIRST: i32 = 50;
+
+/// How many documents are read at once: as many as DynamoDB gives in one call.
+const AT_ONCE: i32 = 100;
 
 /// Reads what is shown with a dossier.
 pub async fn show(store: &Store, workspace: &WorkspaceId, dossier: Dossier) -> Result<DossierView> {
@@ -21,13 +25,58 @@ pub async fn show(store: &Store, workspace: &WorkspaceId, dossier: Dossier) -> R
     Ok(DossierView::new(dossier, period, Some(documents), now))
 }
 
-/// Shows members as documents. Those whose file is gone are left out: nothing of a file is shown
-/// from the instant it expires or its folder is deleted, and it leaves its dossiers soon after.
+/// Shows members as documents, without those whose file is gone.
 pub async fn documents(
     store: &Store,
     workspace: &WorkspaceId,
     members: Vec<Member>,
 ) -> Result<Vec<DocumentView>> {
+    let living = living(store, workspace, members).await?;
+    let documents = living.into_iter();
+    Ok(documents
+        .map(|(member, file)| DocumentView::new(&member, file))
+        .collect())
+}
+
+/// Returns all documents of a dossier in date order, without those whose file is gone.
+///
+/// # Errors
+/// `Conflict` when there are more than `most`.
+pub async fn all_documents(
+    store: &Store,
+    workspace: &WorkspaceId,
+    dossier: &Dossier,
+    most: u64,
+) -> Result<Vec<(Member, File)>> {
+    let mut documents: Vec<(Member, File)> = Vec::new();
+    let mut after: Option<Member> = None;
+    loop {
+        let page = store
+            .members(workspace, dossier.id, after.as_ref(), AT_ONCE)
+            .await?;
+        after = page.rows.last().cloned();
+        documents.extend(living(store, workspace, page.rows).await?);
+        if documents.len() as u64 > most {
+            return Err(Error::Conflict {
+                code: "too_many_documents",
+                detail: format!(
+                    "the dossier has more than {most} documents, which is the most for one answer: list its documents page by page"
+                ),
+            });
+        }
+        if page.next.is_none() {
+            return Ok(documents);
+        }
+    }
+}
+
+/// Returns members with their files. Those whose file is gone are left out: nothing of a file is shown from the instant it
+/// expires or its folder is deleted, and it leaves its dossiers soon after.
+async fn living(
+    store: &Store,
+    workspace: &WorkspaceId,
+    members: Vec<Member>,
+) -> Result<Vec<(Member, File)>> {
     let ids: Vec<FileId> = members.iter().map(|member| member.file).collect();
     let mut files = store.files(workspace, &ids).await?;
     let places = store
@@ -40,7 +89,7 @@ pub async fn documents(
     let mut files = files.into_iter().peekable();
     let documents = members.into_iter().filter_map(|member| {
         let file = files.next_if(|file| file.id == member.file)?;
-        Some(DocumentView::new(&member, Some(file)))
+        Some((member, file))
     });
     Ok(documents.collect())
 }

@@ -68,7 +68,9 @@ const ROUTES: &[Route] = &[
 
     ("GET", "/v1/dossiers", Viewer, Sends::Nothing),
     ("GET", "/v1/dossiers/{dossier}", Viewer, Sends::Nothing),
+    ("GET", "/v1/dossiers/{dossier}/comparison?with={dossier}", Viewer, Sends::Nothing),
     ("GET", "/v1/dossiers/{dossier}/documents", Viewer, Sends::Nothing),
+    ("GET", "/v1/dossiers/{dossier}/export", Viewer, Sends::Nothing),
     ("GET", "/v1/exports/{export}", Viewer, Sends::Nothing),
     ("GET", "/v1/exports/{export}/content", Viewer, Sends::Nothing),
     ("DELETE", "/v1/exports/{export}", Viewer, Sends::Nothing),

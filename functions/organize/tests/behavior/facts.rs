@@ -214,7 +214,7 @@ async fn viewers_strangers_and_those_who_come_late_correct_nothing() {
             &json!({"amount": {"amount": "12,50", "currency": "USD"}}),
         )
         .await
-        .expect(400);
+        .expect(422);
 
     assert_eq!(client.get(&facts).await.expect(200).json(), before);
 }

@@ -151,3 +151,139 @@ async fn dossier_of_others_is_unknown() {
     let empty = other.get("/v1/dossiers").await.expect(200).json();
     assert_eq!(each(&empty, "id"), Vec::<String>::new());
 }
+
+/// Two bills, one of which is named like a formula, in the dossier of this tag, with its route.
+async fn bills(sheaf: &Sheaf, tag: &str, amounts: [&str; 2]) -> String {
+    let client = sheaf.admin();
+    for (number, amount) in amounts.iter().enumerate() {
+        let name = if number == 0 { "%3Dfirst" } else { "b%7Cc,d" };
+        let query = format!("name={name}-{tag}.txt&type=bill&tag={tag}");
+        let text = format!(
+            "Invoice date: 2024-0{}-15\nUsage: 10{number} kWh\nTotal due: ${amount}",
+            number + 1
+        );
+        client.put(&query, text).await;
+    }
+    sheaf.rest().await;
+    let asked = json!({"type": "bill", "tags": [tag]});
+    let dossier = client.post("/v1/dossiers", &asked).await.expect(202).json();
+    sheaf.rest().await;
+    format!("/v1/dossiers/{}", dossier["id"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn dossier_is_exported_as_a_table_as_text_and_as_all_there_is() {
+    let sheaf = Sheaf::start().await;
+    let client = sheaf.admin();
+    let dossier = bills(&sheaf, "power", ["10.00", "20.00"]).await;
+
+    let csv = client
+        .get(&format!("{dossier}/export?format=csv"))
+        .await
+        .expect(200);
+    let markdown = client
+        .get(&format!("{dossier}/export?format=md"))
+        .await
+        .expect(200);
+    let all = client.get(&format!("{dossier}/export")).await.expect(200);
+
+    assert_eq!(
+        csv.header("content-disposition"),
+        "attachment; filename=\"bill-power.csv\""
+    );
+    let csv = String::from_utf8(csv.body.to_vec()).unwrap();
+    let rows: Vec<&str> = csv.lines().collect();
+    assert_eq!(rows[0], "document_date,name,file_id,amount,currency,kWh");
+    assert!(
+        rows[1].starts_with("2024-01-15,'=first-power.txt,"),
+        "{csv}"
+    );
+    assert!(
+        rows[2].starts_with("2024-02-15,\"b|c,d-power.txt\","),
+        "{csv}"
+    );
+    assert!(rows[2].ends_with(",20.00,USD,101"), "{csv}");
+    let markdown = String::from_utf8(markdown.body.to_vec()).unwrap();
+    assert!(
+        markdown.contains("| USD | 2 | 30.00 | 15.00 |"),
+        "{markdown}"
+    );
+    assert!(markdown.contains("b\\|c,d-power.txt"), "{markdown}");
+    let all = all.json();
+    assert_eq!(all["figures"]["currencies"]["USD"]["total"], "30.00");
+    assert_eq!(all["documents"][1]["quantities"][0]["amount"], "101");
+    assert_eq!(all["dossier"]["status"], "generated");
+    client
+        .get(&format!("{dossier}/export?format=docx"))
+        .await
+        .expect(422);
+}
+
+#[tokio::test]
+async fn figures_of_an_export_are_of_the_documents_in_it() {
+    let sheaf = Sheaf::start().await;
+    let client = sheaf.admin();
+    let dossier = bills(&sheaf, "power", ["10.00", "20.00"]).await;
+    let soon = "name=soon.txt&type=bill&tag=power&expires_in_s=60";
+    client
+        .put(soon, "Invoice date: 2024-03-15\nTotal due: $40.00")
+        .await;
+    sheaf.rest().await;
+    let export = format!("{dossier}/export");
+    let before = client.get(&export).await.expect(200).json();
+
+    // Nothing has swept yet.
+    sheaf.advance(SignedDuration::from_secs(61));
+
+    let after = client.get(&export).await.expect(200).json();
+    assert_eq!(before["figures"]["currencies"]["USD"]["total"], "70.00");
+    assert_eq!(after["figures"]["currencies"]["USD"]["total"], "30.00");
+    assert_eq!(after["documents"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn two_dossiers_are_compared_by_their_figures() {
+    let sheaf = Sheaf::start().await;
+    let client = sheaf.admin();
+    let power = bills(&sheaf, "power", ["10.00", "20.00"]).await;
+    let water = bills(&sheaf, "water", ["30.00", "30.00"]).await;
+    let water = water.rsplit('/').next().unwrap();
+
+    let view = client
+        .get(&format!("{power}/comparison?with={water}"))
+        .await
+        .expect(200)
+        .json();
+
+    let total = &view["comparison"]["currencies"]["USD"]["total"];
+    assert_eq!(
+        (
+            &total["first"],
+            &total["second"],
+            &total["difference"],
+            &total["percent"]
+        ),
+        (
+            &json!("30.00"),
+            &json!("60.00"),
+            &json!("30.00"),
+            &json!("100.0")
+        )
+    );
+    client.get(&format!("{power}/comparison")).await.expect(422);
+    client
+        .get(&format!("{power}/comparison?with=nothing"))
+        .await
+        .expect(422);
+    let other = uuid::Uuid::nil();
+    client
+        .get(&format!("{power}/comparison?with={other}"))
+        .await
+        .expect(404);
+    let stranger = sheaf.client("globex", Role::Admin);
+    stranger
+        .get(&format!("{power}/comparison?with={water}"))
+        .await
+        .expect(404);
+    stranger.get(&format!("{power}/export")).await.expect(404);
+}

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::facts::MoneyView;
+use super::facts::{MoneyView, QuantityView};
 
 /// A dossier.
 #[derive(Debug, Serialize, ToSchema)]
@@ -69,33 +69,30 @@ pub struct DossierSummaryView {
 pub struct DocumentView {
     /// The file.
     file_id: Uuid,
-    /// Its name; null when it is gone since.
-    name: Option<String>,
+    /// Its name.
+    name: String,
     /// Its date.
     #[schema(value_type = String, format = Date)]
     document_date: Date,
     /// Its amount.
     amount: Option<MoneyView>,
+    /// What it measures.
+    quantities: Vec<QuantityView>,
     /// Its summary.
     summary: Option<String>,
 }
 
 impl DocumentView {
     /// Shows a member and the file it stands for.
-    pub fn new(member: &Member, file: Option<File>) -> Self {
-        let (name, summary) = match file {
-            Some(file) => (
-                Some(file.name.into()),
-                file.summary.map(|summary| summary.text),
-            ),
-            None => (None, None),
-        };
+    pub fn new(member: &Member, file: File) -> Self {
+        let quantities = member.quantities.iter().cloned();
         Self {
             file_id: member.file.uuid(),
-            name,
+            name: file.name.into(),
             document_date: member.document_date,
             amount: member.amount.map(MoneyView::from),
-            summary,
+            quantities: quantities.map(QuantityView::from).collect(),
+            summary: file.summary.map(|summary| summary.text),
         }
     }
 }
