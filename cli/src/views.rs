@@ -350,7 +350,8 @@ pub(crate) struct Series {
 /// The figures of one year.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Year {
-    pub(crate) year: i16,
+    #[serde(rename = "year")]
+    pub(crate) name: i16,
     #[serde(default)]
     pub(crate) count: u64,
     #[serde(default, deserialize_with = "decimal")]

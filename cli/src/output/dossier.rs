@@ -137,7 +137,7 @@ fn show_years(unit: &str, series: &Series, paint: Paint) -> String {
     let mut table = Table::new(&["", ">", ">"]).indented("  ");
     for year in &series.by_year {
         table.row(vec![
-            Cell::new(year.year.to_string()),
+            Cell::new(year.name.to_string()),
             Cell::optional(year.total),
             Cell::new(format!("×{}", year.count)),
         ]);
