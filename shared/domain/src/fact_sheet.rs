@@ -207,7 +207,10 @@ impl FactSheet {
     /// Notes of each fact in which part of the text it stands, as `name` says of a byte.
     pub fn note_parts(&mut self, name: impl Fn(u64) -> Option<String>) {
         for source in self.sources() {
-            source.part = source.place.and_then(|place| name(place.start));
+            source.part = source
+                .place
+                .and_then(|place| name(place.start))
+                .map(shortened);
         }
     }
 
@@ -226,9 +229,20 @@ impl FactSheet {
     }
 }
 
+/// Most characters of a label and of the name of a part: the header of a column can be as long as its file.
+const LONGEST: usize = 100;
+
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
 impl<T> Fact<T> {
-    /// A fact that a rule found.
-    pub const fn new(value: T, rule: Rule, label: Option<String>, place: Option<Place>) -> Self {
+    /// A fact that a rule found. Of a label that is very long, the beginning is kept.
+    pub fn new(value: T, rule: Rule, label: Option<String>, place: Option<Place>) -> Self {
+        let label = label.map(shortened);
         Self {
             value,
             source: Source {
@@ -238,5 +252,28 @@ impl<T> Fact<T> {
                 part: None,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_labels_and_names_of_parts_are_cut_between_characters() {
+        let place = Place { start: 0, end: 1 };
+        let money = Money {
+            amount: 1.into(),
+            currency: "USD".parse().unwrap(),
+        };
+        let label = Some("ż".repeat(420_000));
+        let mut sheet = FactSheet {
+            amount: Some(Fact::new(money, Rule::TableSum, label, Some(place))),
+            ..FactSheet::default()
+        };
+        sheet.note_parts(|_| Some("sheet ".repeat(1_000)));
+        let source = sheet.amount.unwrap().source;
+        assert_eq!(source.label.unwrap(), "ż".repeat(100));
+        assert_eq!(source.part.unwrap().chars().count(), 100);
     }
 }
