@@ -44,8 +44,10 @@ pub struct CorrectFacts {
     #[serde(default, deserialize_with = "edit")]
     #[schema(value_type = Option<GivenMoney>)]
     amount: Edit<GivenMoney>,
-    /// All it measures, at most one quantity for each unit.
-    quantities: Option<Vec<GivenQuantity>>,
+    /// All it measures, at most one quantity for each unit; null says that it measures nothing.
+    #[serde(default, deserialize_with = "edit")]
+    #[schema(value_type = Option<Vec<GivenQuantity>>)]
+    quantities: Edit<Vec<GivenQuantity>>,
     /// Its language as ISO 639-1; null says that it has none.
     #[serde(default, deserialize_with = "edit")]
     #[schema(value_type = Option<String>, example = "en")]
@@ -89,11 +91,10 @@ impl CorrectFacts {
         let mut change = CorrectionChange {
             document_date: said(self.document_date.try_map(|text| read_date(&text))?),
             amount: said(self.amount.try_map(GivenMoney::read)?),
-            quantities: self
-                .quantities
-                .map(read_quantities)
-                .transpose()?
-                .map_or(Edit::Keep, Edit::Set),
+            quantities: match self.quantities.try_map(read_quantities)? {
+                Edit::Clear => Edit::Set(Vec::new()),
+                said => said,
+            },
             language: said(self.language.try_map(read_language)?),
         };
         for name in self.withdraw {
@@ -264,7 +265,7 @@ mod tests {
     fn what_is_absent_stays_what_is_null_is_not_there_and_what_is_withdrawn_is_as_it_was_read() {
         assert_eq!(read("{}").unwrap(), CorrectionChange::default());
         let change =
-            read(r#"{"document_date": null, "quantities": [], "withdraw": ["amount"]}"#).unwrap();
+            read(r#"{"document_date": null, "quantities": null, "withdraw": ["amount"]}"#).unwrap();
         assert_eq!(change.document_date, Edit::Set(Given::Nothing));
         assert_eq!(change.quantities, Edit::Set(Vec::new()));
         assert_eq!(change.amount, Edit::Clear);

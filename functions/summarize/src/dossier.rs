@@ -19,6 +19,9 @@ use crate::{LATER, State};
 /// shown fewer documents than these.
 const DESCRIBED: usize = 1_000;
 
+/// Most bytes of figures, as JSON, that are kept with a summary: a row of `DynamoDB` holds 400 KB.
+const MOST_FIGURES: usize = 200 * 1024;
+
 /// How many of those are the first ones in date order; the rest are the last ones.
 const DESCRIBED_FIRST: usize = DESCRIBED / 4;
 
@@ -82,7 +85,7 @@ async fn write(
     } = completion;
     let summary = DossierSummary {
         text,
-        figures: input.figures,
+        figures: input.figures.fitting(MOST_FIGURES),
         confidence: confidence(&members, &files).to_string(),
         model,
         prompt_version: prompt_version.to_owned(),

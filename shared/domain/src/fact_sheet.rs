@@ -168,8 +168,8 @@ pub struct FactSheet {
     /// Its amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Fact<Money>>,
-    /// The amounts in it that have a currency, in order, with what they are for as label; the one above among them. At
-    /// most [`FactSheet::MOST`].
+    /// The amounts in it that have a currency, in order, with what they are for as label: the first
+    /// [`FactSheet::MOST`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amounts: Vec<Fact<Money>>,
     /// Who made it and whom it is addressed to, in order. At most one of each role.

@@ -12,7 +12,7 @@ use std::io;
 pub enum Confinement {
     /// Read what is open and answer: no network, no other file, no other process.
     Reader,
-    /// Become another program, which opens its own files: no network, no sight of other processes.
+    /// Become another program, which opens its own files: no network. It sees what the user of this process may see.
     Program,
 }
 

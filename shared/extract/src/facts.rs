@@ -67,6 +67,7 @@ pub fn fact_sheet(text: &str, table: Option<&Table>) -> FactSheet {
         Quantities::default(),
     );
     let (mut parties, mut references) = (Parties::default(), References::default());
+    let is_measured_by_table = table.is_some_and(has_unit_column);
     for line in searched_lines(text) {
         let dates = dates(line.text);
         let masked = masks(&dates);
@@ -74,7 +75,7 @@ pub fn fact_sheet(text: &str, table: Option<&Table>) -> FactSheet {
         date.line(line, &dates);
         parties.line(line);
         references.line(line, &masked);
-        if !table.is_some_and(has_unit_column) {
+        if !is_measured_by_table {
             quantities.line(line, manner.style, &masked);
         }
     }

@@ -62,7 +62,7 @@ pub(crate) fn remember(
 
 impl Store {
     /// Returns all that was read in a file's current version, each fact with where it comes from. Nothing when it has not
-    /// been read, or not by this pipeline.
+    /// been read.
     pub async fn fact_sheet(&self, workspace: &WorkspaceId, file: &File) -> Result<FactSheet> {
         let Some(sha256) = file.content.sha256 else {
             return Ok(FactSheet::default());

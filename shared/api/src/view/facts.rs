@@ -112,7 +112,7 @@ pub struct FactSheetView {
     /// Its amount: its labelled total, else the largest that is marked with a currency; of a table its total, else the sum of
     /// its amount column.
     amount: Option<FactView<MoneyView>>,
-    /// Every amount, with what it is for as label. At most 50.
+    /// The first 50 amounts that have a currency, with what they are for as label.
     amounts: Vec<FactView<MoneyView>>,
     /// Who made it and whom it is addressed to.
     parties: Vec<FactView<PartyView>>,

@@ -11,6 +11,9 @@ use super::lines::{Line, cells};
 /// Shortest and longest number that is taken for one. Shorter ones are counts, longer ones are hashes and links.
 const LENGTHS: std::ops::RangeInclusive<usize> = 3..=40;
 
+/// Longest label that stands for a number only in capitals, as `EIN` and `VIN` do, in bytes.
+const LONGEST_ABBREVIATION: usize = 3;
+
 /// How many of the columns of a heading are remembered for the line below it.
 const MOST_COLUMNS: usize = 16;
 
@@ -353,7 +356,10 @@ struct Named {
 /// Finds where the number begins that a label announces. None when nothing says that there is one.
 fn number_begins(line: &str, hit: &Hit<Label>, end: usize) -> Option<Named> {
     let mut at = hit.end;
-    let mut is_number = hit.rank.is_whole;
+    let name = &line[hit.start..hit.end];
+    // `ein` and `vin` are also words.
+    let is_word = name.len() <= LONGEST_ABBREVIATION && name.contains(char::is_lowercase);
+    let mut is_number = hit.rank.is_whole && !is_word;
     let mut label_end = hit.end;
     loop {
         let rest = &line[at..end];
@@ -523,6 +529,8 @@ mod tests {
             "Invoice no. 45.00",
             "Customer number: pending",
             "Order no 7",
+            "ein 24-Stunden-Service",
+            "Bouteille de vin 750 ml",
         ] {
             assert_eq!(read(text), [""; 0], "{text}");
         }

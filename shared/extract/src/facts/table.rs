@@ -16,6 +16,9 @@ use super::votes::Votes;
 /// Columns that are kept. Wider tables are data dumps, whose first columns say what they are.
 const MOST_COLUMNS: usize = 256;
 
+/// Most characters that are kept of a header. A longer one is no name.
+const LONGEST_HEADER: usize = 200;
+
 /// A table, summed up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
@@ -229,7 +232,7 @@ impl TableBuilder {
             return false;
         }
         let named = |name: &&str| Sums {
-            name: (*name).to_owned(),
+            name: name.chars().take(LONGEST_HEADER).collect(),
             mark: named_in(name),
             ..Sums::default()
         };
