@@ -159,13 +159,9 @@ impl MemberSum {
         members
             .iter()
             .map(Member::element)
-            .fold(Self::default(), Self::plus)
-    }
-
-    /// Adds what [`Self::replacing`] returns, or another sum.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        Self(std::array::from_fn(|lane| self.0[lane] + other.0[lane]))
+            .fold(Self::default(), |sum, element| {
+                Self(std::array::from_fn(|lane| sum.0[lane] + element.0[lane]))
+            })
     }
 
     /// Returns what must be added to a sum to put `new` in the place of `old`.

@@ -17,7 +17,6 @@ pub mod folder;
 pub mod hashing;
 pub mod id;
 pub mod job;
-pub mod ledger;
 pub mod message;
 pub mod name;
 pub mod principal;
