@@ -9,6 +9,7 @@ use crate::extraction::Extraction;
 use crate::failure::Failure;
 use crate::limits::Limits;
 use crate::lines::Lines;
+use crate::office_text::OfficeText;
 use crate::source::Source;
 use crate::tidy::tidy;
 use crate::xml::{self, walk};
@@ -60,52 +61,39 @@ fn part_order(name: &str) -> Option<u8> {
 fn part_text(part: &[u8], limits: &Limits) -> Result<String, Failure> {
     let mut part_walk = Walk::default();
     walk(part, WHAT, limits, &mut part_walk)?;
-    Ok(part_walk.lines.take())
+    Ok(part_walk.text.lines.take())
 }
 
-/// Where the walk is. Source of the element names: ECMA-376, part 1, chapter 17.
+/// Where the walk is.
 #[derive(Default)]
 struct Walk {
-    lines: Lines,
-    in_text: u64,
-    in_fallback: u64,
+    text: OfficeText,
 }
 
 impl xml::Walk for Walk {
     fn open(&mut self, name: &str, _: &BytesStart<'_>) {
+        if !self.text.open(name) {
+            return;
+        }
         match name {
-            // The same drawing again, for readers of before 2010.
-            "Fallback" => self.in_fallback += 1,
-            _ if self.in_fallback > 0 => {}
-            "t" => self.in_text += 1,
-            "tc" => self.lines.open_cell(),
-            "tab" | "ptab" => self.lines.tab(),
-            "br" | "cr" => self.lines.end_line(),
-            "noBreakHyphen" => self.lines.push("-"),
+            "tab" | "ptab" => self.text.lines.tab(),
+            "noBreakHyphen" => self.text.lines.push("-"),
             _ => {}
         }
     }
 
     fn close(&mut self, name: &str) {
-        match name {
-            "Fallback" => self.in_fallback = self.in_fallback.saturating_sub(1),
-            _ if self.in_fallback > 0 => {}
-            "t" => self.in_text = self.in_text.saturating_sub(1),
-            "p" => self.lines.end_line(),
-            "tc" => self.lines.close_cell(),
-            "tr" => self.lines.end_row(),
-            _ => {}
-        }
+        self.text.close(name);
     }
 
     fn text(&mut self, text: &str) {
-        if self.in_text > 0 && self.in_fallback == 0 {
-            self.lines.push(text);
+        if self.text.is_shown() {
+            self.text.lines.push(text);
         }
     }
 
     fn lines(&self) -> &Lines {
-        &self.lines
+        &self.text.lines
     }
 }
 

@@ -69,12 +69,17 @@ pub fn fact_sheet(text: &str, table: Option<&Table>) -> FactSheet {
     let (mut parties, mut references) = (Parties::default(), References::default());
     let is_measured_by_table = table.is_some_and(has_unit_column);
     for line in searched_lines(text) {
-        let dates = dates(line.text);
+        let mut dates = dates(line.text);
         let masked = masks(&dates);
+        let no_dates = references.line(line, &masked);
         totals.line(line, &amounts(line.text, manner.style, &masked));
+        dates.retain(|date| {
+            !no_dates
+                .iter()
+                .any(|number| number.start <= date.start && date.end <= number.end)
+        });
         date.line(line, &dates);
-        parties.line(line);
-        references.line(line, &masked);
+        parties.line(line, &masked);
         if !is_measured_by_table {
             quantities.line(line, manner.style, &masked);
         }

@@ -39,6 +39,7 @@ mod html;
 mod limits;
 mod lines;
 mod markdown;
+mod office_text;
 mod opendocument;
 mod parts;
 mod pdf;

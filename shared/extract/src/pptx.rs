@@ -7,6 +7,7 @@ use crate::extraction::Extraction;
 use crate::failure::Failure;
 use crate::limits::Limits;
 use crate::lines::Lines;
+use crate::office_text::OfficeText;
 use crate::parts::{PartKind, PartedText};
 use crate::source::Source;
 use crate::xml::{self, attribute, walk};
@@ -72,7 +73,7 @@ fn shapes(part: &[u8], are_notes: bool, limits: &Limits) -> Result<String, Failu
         ..Shapes::default()
     };
     walk(part, WHAT, limits, &mut shapes)?;
-    Ok(shapes.lines.take())
+    Ok(shapes.text.lines.take())
 }
 
 /// Where a part of the presentation leads.
@@ -193,52 +194,37 @@ impl xml::Walk for Links {
     }
 }
 
-/// Where the walk over shapes is. Source of the element names: ECMA-376, part 1, chapter 21.
+/// Where the walk over shapes is.
 #[derive(Default)]
 struct Shapes {
-    lines: Lines,
+    text: OfficeText,
     are_notes: bool,
-    in_text: u64,
-    in_fallback: u64,
     /// In the shape of a page of notes that only repeats the slide's number, header, footer or date.
     in_furniture: bool,
 }
 
 impl xml::Walk for Shapes {
     fn open(&mut self, name: &str, tag: &BytesStart<'_>) {
-        match name {
-            // The same shape again, for readers of before 2010.
-            "Fallback" => self.in_fallback += 1,
-            _ if self.in_fallback > 0 => {}
-            "ph" => self.in_furniture = self.are_notes && is_furniture(tag),
-            "t" => self.in_text += 1,
-            "tc" => self.lines.open_cell(),
-            "br" => self.lines.end_line(),
-            _ => {}
+        if self.text.open(name) && name == "ph" {
+            self.in_furniture = self.are_notes && is_furniture(tag);
         }
     }
 
     fn close(&mut self, name: &str) {
-        match name {
-            "Fallback" => self.in_fallback = self.in_fallback.saturating_sub(1),
-            _ if self.in_fallback > 0 => {}
-            "t" => self.in_text = self.in_text.saturating_sub(1),
-            "p" => self.lines.end_line(),
-            "tc" => self.lines.close_cell(),
-            "tr" => self.lines.end_row(),
-            "sp" => self.in_furniture = false,
-            _ => {}
+        self.text.close(name);
+        if name == "sp" {
+            self.in_furniture = false;
         }
     }
 
     fn text(&mut self, text: &str) {
-        if self.in_text > 0 && self.in_fallback == 0 && !self.in_furniture {
-            self.lines.push(&text.replace('\u{b}', "\n"));
+        if self.text.is_shown() && !self.in_furniture {
+            self.text.lines.push(&text.replace('\u{b}', "\n"));
         }
     }
 
     fn lines(&self) -> &Lines {
-        &self.lines
+        &self.text.lines
     }
 }
 

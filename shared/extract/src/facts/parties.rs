@@ -1,11 +1,13 @@
 //! Who made a document and whom it is addressed to.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use domain::fact_sheet::{Fact, Party, PartyRole, Rule};
 
 use super::labels::Labels;
 use super::lines::{Line, cells};
+use super::references::announces_number;
 
 /// Longest name that is taken for one, in bytes. Longer ones are sentences.
 const LONGEST_BYTES: usize = 80;
@@ -16,18 +18,61 @@ const LETTERHEAD_LINES: usize = 6;
 /// What a label says about the name behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Label {
-    role: PartyRole,
+    /// None of words that head something else, and name nobody themselves.
+    role: Option<PartyRole>,
     /// Whether it is too common a word to be a label without a colon.
     needs_colon: bool,
 }
 
 const fn label(role: PartyRole, needs_colon: bool) -> Label {
-    Label { role, needs_colon }
+    Label {
+        role: Some(role),
+        needs_colon,
+    }
 }
+
+/// A heading of something else.
+const HEADING: Label = Label {
+    role: None,
+    needs_colon: false,
+};
 
 /// English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Czech and Swedish.
 static LABELS: LazyLock<Labels<Label>> = LazyLock::new(|| {
     Labels::new(&[
+        (
+            HEADING,
+            &[
+                "ship to",
+                "deliver to",
+                "delivery address",
+                "shipping address",
+                "lieferadresse",
+                "adresse de livraison",
+                "invoice",
+                "tax invoice",
+                "receipt",
+                "statement",
+                "bill",
+                "order",
+                "estimate",
+                "quote",
+                "date",
+                "details",
+                "rechnung",
+                "quittung",
+                "gutschrift",
+                "facture",
+                "reçu",
+                "factura",
+                "recibo",
+                "fattura",
+                "factuur",
+                "faktura",
+                "faktura vat",
+                "paragon",
+            ],
+        ),
         (
             label(PartyRole::Issuer, false),
             &[
@@ -179,19 +224,22 @@ pub(super) struct Parties {
     found: Vec<Fact<Party>>,
     letterhead: Option<Fact<Party>>,
     lines: usize,
-    /// A label whose name stands on the next line.
-    waiting: Option<(PartyRole, String)>,
+    /// Labels whose names stand on the next line, with the column that each is in.
+    waiting: Vec<(usize, PartyRole, String)>,
 }
 
 impl Parties {
-    /// Takes in the next line of the document.
-    pub(super) fn line(&mut self, line: Line<'_>) {
+    /// Takes in the next line of the document, passing over what is masked: the dates.
+    pub(super) fn line(&mut self, line: Line<'_>, masked: &[Range<usize>]) {
         self.lines += 1;
-        if let Some((role, label)) = self.waiting.take() {
-            self.name(line, 0, line.text.len(), role, &label);
+        let cells: Vec<Range<usize>> = cells(line.text).collect();
+        for (column, role, label) in std::mem::take(&mut self.waiting) {
+            if let Some(cell) = cells.get(column) {
+                self.name(line, cell.clone(), masked, role, &label);
+            }
         }
-        for cell in cells(line.text) {
-            self.cell(line, cell.start, cell.end);
+        for column in 0..cells.len() {
+            self.cell(line, &cells, column, masked);
         }
         if self.lines <= LETTERHEAD_LINES && self.letterhead.is_none() {
             self.letterhead = letterhead(line);
@@ -209,11 +257,20 @@ impl Parties {
         parties
     }
 
-    /// Takes in a cell that begins with a label.
-    fn cell(&mut self, line: Line<'_>, start: usize, end: usize) {
-        let cell = &line.text[start..end];
+    /// Takes in a cell that begins with a label: its name is behind it, in the cell beside it or below it.
+    fn cell(
+        &mut self,
+        line: Line<'_>,
+        cells: &[Range<usize>],
+        column: usize,
+        masked: &[Range<usize>],
+    ) {
+        let cell = &line.text[cells[column].clone()];
         let hits = LABELS.hits(cell);
         let Some(hit) = hits.first().filter(|hit| hit.start == 0) else {
+            return;
+        };
+        let Some(role) = hit.rank.role else {
             return;
         };
         let rest = cell[hit.end..].trim_start();
@@ -223,39 +280,50 @@ impl Parties {
         }
         let name = rest.trim_start_matches(':').trim_start();
         let label = &cell[..hit.end];
-        if !name.is_empty() && (has_colon || !hit.rank.needs_colon) {
-            self.name(line, end - name.len(), end, hit.rank.role, label);
+        if !name.is_empty() {
+            let end = cells[column].end;
+            self.name(line, end - name.len()..end, masked, role, label);
             return;
         }
-        match line.text[end..].trim_start_matches(['\t', ' ']) {
-            "" => self.waiting = Some((hit.rank.role, label.to_owned())),
-            beside => {
-                let at = line.text.len() - beside.len();
-                let length = cells(beside).next().map_or(0, |cell| cell.end);
-                self.name(line, at, at + length, hit.rank.role, label);
-            }
+        let is_named = cells
+            .get(column + 1)
+            .is_some_and(|beside| self.name(line, beside.clone(), masked, role, label));
+        if !is_named {
+            self.waiting.push((column, role, label.to_owned()));
         }
     }
 
-    /// Takes what stands there for a name, if it looks like one. The first of each role counts.
-    fn name(&mut self, line: Line<'_>, start: usize, end: usize, role: PartyRole, label: &str) {
-        let text = &line.text[start..end];
-        let end = start + text.split(['\t', '|']).next().map_or(0, str::len);
-        let text = line.text[start..end].trim_end_matches([' ', ',', ';', ':']);
-        let is_new = !self.found.iter().any(|fact| fact.value.role == role);
-        if is_new && is_name(text) {
+    /// Takes what stands there for a name, if it looks like one and is no date. The first of each role counts.
+    fn name(
+        &mut self,
+        line: Line<'_>,
+        at: Range<usize>,
+        masked: &[Range<usize>],
+        role: PartyRole,
+        label: &str,
+    ) -> bool {
+        let text = line.text[at.clone()].split('|').next().unwrap_or_default();
+        let text = text.trim_end_matches([' ', ',', ';', ':']);
+        let end = at.start + text.len();
+        let is_date = masked
+            .iter()
+            .any(|mask| mask.start < end && at.start < mask.end);
+        if is_date || is_number(text) || !is_name(text) {
+            return false;
+        }
+        if !self.found.iter().any(|fact| fact.value.role == role) {
             let party = Party {
                 name: text.to_owned(),
                 role,
             };
-            let place = line.place(start, start + text.len());
             self.found.push(Fact::new(
                 party,
                 Rule::Labelled,
                 Some(label.to_owned()),
-                Some(place),
+                Some(line.place(at.start, end)),
             ));
         }
+        true
     }
 }
 
@@ -273,6 +341,11 @@ fn letterhead(line: Line<'_>) -> Option<Fact<Party>> {
     };
     let place = line.place(start, start + name.len());
     Some(Fact::new(party, Rule::First, None, Some(place)))
+}
+
+/// Whether it is a number that is announced as one: `Number 12345`.
+fn is_number(text: &str) -> bool {
+    announces_number(text) && text.contains(|c: char| c.is_ascii_digit())
 }
 
 /// Whether a text looks like the name of a person or a company: some words, the first of which begins with a large letter
@@ -305,13 +378,16 @@ fn ends_as_company(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dates::dates;
     use super::super::lines::lines;
+    use super::super::masks;
     use super::*;
 
     fn read(text: &str) -> Vec<String> {
         let mut parties = Parties::default();
         for line in lines(text) {
-            parties.line(line);
+            let dates = dates(line.text);
+            parties.line(line, &masks(&dates));
         }
         let found = parties.into_vec();
         found
@@ -342,6 +418,27 @@ mod tests {
     }
 
     #[test]
+    fn parties_side_by_side_are_told_apart_by_their_columns() {
+        let both = ["issuer: Firma ABC Sp. z o.o.", "recipient: Jan Kowalski"];
+        assert_eq!(
+            read("Sprzedawca\tNabywca\nFirma ABC Sp. z o.o.\tJan Kowalski"),
+            both
+        );
+        assert_eq!(
+            read("Sprzedawca:   Nabywca:\nFirma ABC Sp. z o.o.   Jan Kowalski"),
+            both
+        );
+        assert_eq!(
+            read("Bill To:\tShip To:\nJane Doe\tWarehouse 5"),
+            ["recipient: Jane Doe"]
+        );
+        assert_eq!(
+            read("BILL TO      INVOICE\nJane Doe"),
+            ["recipient: Jane Doe"]
+        );
+    }
+
+    #[test]
     fn letterhead_of_a_company_is_its_issuer() {
         assert_eq!(
             read("Stadtwerke Beispielstadt GmbH\nRechnung"),
@@ -362,6 +459,10 @@ mod tests {
             "Bill to: $45.00",
             "From the desk of nobody in particular",
             "Vendor",
+            "Vendor Number 12345",
+            "From: January 1, 2024\tTo: January 31, 2024",
+            "Od: 1 stycznia 2024",
+            "BILL TO      INVOICE",
         ] {
             assert_eq!(read(text), [""; 0], "{text}");
         }

@@ -53,6 +53,7 @@ static LABELS: LazyLock<Labels<Label>> = LazyLock::new(|| {
                 "document",
                 "credit note",
                 "rechnung",
+                "rechnungs",
                 "beleg",
                 "quittung",
                 "gutschrift",
@@ -76,6 +77,16 @@ static LABELS: LazyLock<Labels<Label>> = LazyLock::new(|| {
             whole(ReferenceKind::Document),
             &[
                 "rechnungsnummer",
+                "numéro de facture",
+                "numéro facture",
+                "n° de facture",
+                "n° facture",
+                "número de factura",
+                "nº de factura",
+                "numero fattura",
+                "numero di fattura",
+                "numer rachunku",
+                "nr rachunku",
                 "rechnungsnr",
                 "belegnummer",
                 "belegnr",
@@ -109,6 +120,7 @@ static LABELS: LazyLock<Labels<Label>> = LazyLock::new(|| {
             &[
                 "customer",
                 "client",
+                "kunden",
                 "member",
                 "membership",
                 "subscriber",
@@ -124,6 +136,12 @@ static LABELS: LazyLock<Labels<Label>> = LazyLock::new(|| {
             whole(ReferenceKind::Customer),
             &[
                 "kundennummer",
+                "numéro client",
+                "numéro de client",
+                "n° client",
+                "n° de client",
+                "número de cliente",
+                "numero cliente",
                 "kundennr",
                 "klantnummer",
                 "numer klienta",
@@ -140,6 +158,8 @@ static LABELS: LazyLock<Labels<Label>> = LazyLock::new(|| {
                 "work order",
                 "repair order",
                 "bestellung",
+                "bestell",
+                "auftrags",
                 "auftrag",
                 "commande",
                 "pedido",
@@ -168,6 +188,7 @@ static LABELS: LazyLock<Labels<Label>> = LazyLock::new(|| {
                 "policy",
                 "claim",
                 "vertrag",
+                "vertrags",
                 "contrat",
                 "contrato",
                 "contratto",
@@ -225,6 +246,10 @@ static LABELS: LazyLock<Labels<Label>> = LazyLock::new(|| {
                 "ust-idnr",
                 "ust-id",
                 "steuernummer",
+                "steuer-nr",
+                "tva intracommunautaire",
+                "n° tva",
+                "nº tva",
                 "numéro tva",
                 "siret",
                 "nif",
@@ -267,13 +292,15 @@ pub(super) struct References {
 }
 
 impl References {
-    /// Takes in the next line of the document, passing over what is masked: the dates.
-    pub(super) fn line(&mut self, line: Line<'_>, masked: &[Range<usize>]) {
+    /// Takes in the next line of the document, passing over what is masked: the dates. Returns where it has the numbers of
+    /// documents that look like dates and are none: `Faktura nr 3/11/2024`.
+    pub(super) fn line(&mut self, line: Line<'_>, masked: &[Range<usize>]) -> Vec<Range<usize>> {
+        let mut no_dates = Vec::new();
         let heading = std::mem::take(&mut self.heading);
         let hits = LABELS.hits(line.text);
         if hits.is_empty() {
             self.below(line, &heading, masked);
-            return;
+            return no_dates;
         }
         for (index, hit) in hits.iter().enumerate() {
             let end = hits
@@ -283,14 +310,14 @@ impl References {
                 continue;
             };
             let label = line.text[hit.start..named.label_end].trim_end();
-            match number(
-                line.text,
-                named.at,
-                end,
-                masked,
-                is_account(hit.rank.kind, label),
-            ) {
-                Some(at) => self.add(line, at, hit.rank.kind, label),
+            let of_document = hit.rank.kind == ReferenceKind::Document;
+            let masks = if of_document { &[] } else { masked };
+            let account = is_account(hit.rank.kind, label);
+            match number(line.text, named.at, end, masks, account) {
+                Some(at) => {
+                    self.add(line, at.clone(), hit.rank.kind, label);
+                    no_dates.extend(of_document.then_some(at));
+                }
                 None if named.is_at_end && self.heading.len() < MOST_COLUMNS => {
                     let column = cells(line.text)
                         .position(|cell| cell.contains(&hit.start))
@@ -300,6 +327,7 @@ impl References {
                 None => {}
             }
         }
+        no_dates
     }
 
     pub(super) fn into_vec(self) -> Vec<Fact<Reference>> {
@@ -363,7 +391,7 @@ fn number_begins(line: &str, hit: &Hit<Label>, end: usize) -> Option<Named> {
     let mut label_end = hit.end;
     loop {
         let rest = &line[at..end];
-        let trimmed = rest.trim_start_matches([' ', '\u{a0}', '.']);
+        let trimmed = rest.trim_start_matches([' ', '\u{a0}', '.', '-']);
         let start = end - trimmed.len();
         let word = NUMBER_WORDS.iter().find(|word| begins_with(trimmed, word));
         let Some(word) = word else {
@@ -381,6 +409,11 @@ fn number_begins(line: &str, hit: &Hit<Label>, end: usize) -> Option<Named> {
             || rest.starts_with('\t')
             || rest.starts_with("  "),
     })
+}
+
+/// Whether a text begins with a word or mark that says that a number follows.
+pub(super) fn announces_number(text: &str) -> bool {
+    NUMBER_WORDS.iter().any(|word| begins_with(text, word))
 }
 
 /// Whether a text begins with a word in any case, and the word ends there.
@@ -407,17 +440,7 @@ fn number(
     in_groups: bool,
 ) -> Option<Range<usize>> {
     let text = &line[start..end];
-    let mut length = token(text);
-    while in_groups && length > 0 {
-        let Some(group) = text[length..].strip_prefix(' ') else {
-            break;
-        };
-        let next = token(group);
-        if !is_group(&group[..next]) {
-            break;
-        }
-        length += 1 + next;
-    }
+    let length = if in_groups { groups(text) } else { token(text) };
     let found = &text[..length];
     let masks = masked.iter();
     let is_date = masks
@@ -428,18 +451,46 @@ fn number(
         || text[length..]
             .trim_start()
             .starts_with(['€', '$', '£', '%']);
-    (LENGTHS.contains(&length) && has_digit && !is_date && !is_amount)
+    let goes_on = text[length..].starts_with(char::is_alphanumeric);
+    (LENGTHS.contains(&length) && has_digit && !is_date && !is_amount && !goes_on)
         .then_some(start..start + length)
 }
 
-/// Whether it looks like a group of an account: two to four digits and capitals, and without a digit the four letters of a
-/// bank.
-fn is_group(text: &str) -> bool {
+/// Bytes of the groups of an account at the beginning of a text.
+fn groups(text: &str) -> usize {
+    let mut length = token(text);
+    if length > LONGEST_GROUP {
+        return length;
+    }
+    let mut may_be_bank = is_iban_start(&text[..length]);
+    while let Some(group) = text[length..].strip_prefix(' ') {
+        let next = token(group);
+        if !is_group(&group[..next], may_be_bank) {
+            break;
+        }
+        length += 1 + next;
+        may_be_bank = false;
+    }
+    length
+}
+
+/// Most characters of a group of an account. One that begins with more is written without groups.
+const LONGEST_GROUP: usize = 4;
+
+/// Whether it looks like a group of an account: two to four digits and capitals. Without a digit it may be the four letters of
+/// a bank, which only the second group of some IBANs is.
+fn is_group(text: &str, is_bank: bool) -> bool {
     let has_digit = text.bytes().any(|byte| byte.is_ascii_digit());
     let mut bytes = text.bytes();
-    (2..=4).contains(&text.len())
-        && (has_digit || text.len() == 4)
+    (2..=LONGEST_GROUP).contains(&text.len())
+        && (has_digit || (is_bank && text.len() == LONGEST_GROUP))
         && bytes.all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+}
+
+/// Whether an IBAN begins like this: the country and two digits.
+fn is_iban_start(text: &str) -> bool {
+    matches!(text.as_bytes(), [a, b, c, d] if [a, b].iter().all(|byte| byte.is_ascii_uppercase())
+        && [c, d].iter().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Bytes of the run of letters, digits and the marks within numbers at the beginning of a text.
@@ -507,6 +558,30 @@ mod tests {
             ["order RO-5521", "device JTHBK1GG0A2000001"]
         );
         assert_eq!(read("NIP: 525-000-12-34"), ["tax 525-000-12-34"]);
+    }
+
+    #[test]
+    fn the_usual_forms_of_europe_are_read() {
+        let cases = [
+            ("Rechnungs-Nr.: 2024-118", "document 2024-118"),
+            ("Kunden-Nr.: 4711123", "customer 4711123"),
+            ("USt-ID-Nr.: DE123456789", "tax DE123456789"),
+            ("Numéro de facture : F2024-118", "document F2024-118"),
+            ("N° client : 12345", "customer 12345"),
+            ("Faktura VAT nr 12/2024", "document 12/2024"),
+            (
+                "ACCOUNT NUMBER: 1234567890 PAGE 1 OF 3",
+                "account 1234567890",
+            ),
+            ("Account number: 12345678 2024", "account 12345678"),
+            (
+                "IBAN GB29 NWBK 6016 1331 9268 19",
+                "account GB29 NWBK 6016 1331 9268 19",
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(read(text), [expected], "{text}");
+        }
     }
 
     #[test]
