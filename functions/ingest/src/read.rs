@@ -6,7 +6,7 @@ use bytes::Bytes;
 use domain::fact_sheet::FactSheet;
 use domain::file::{Failure, File, Status, Version};
 use domain::{BlobId, Error, FileId, Result, Sha256, WorkspaceId};
-use extract::{Failure as ExtractFailure, Outcome};
+use extract::{Extraction, Failure as ExtractFailure, Outcome};
 use store::Store;
 use store::blob::ObjectKey;
 use store::content::{ContentItem, Reading};
@@ -206,6 +206,13 @@ async fn put_text(state: &State, key: &ObjectKey, text: String) -> Result<()> {
     blobs.put(key, Bytes::from(text), content_type).await
 }
 
+/// Finds the facts of a text beside the runtime, which has others to answer meanwhile.
+async fn with_facts(extraction: Extraction) -> Result<(FactSheet, Outcome)> {
+    tokio::task::spawn_blocking(move || (extraction.fact_sheet(), extraction.outcome))
+        .await
+        .map_err(|error| Error::dependency("finding the facts of a file", error))
+}
+
 fn interrupted(failure: ExtractFailure) -> Error {
     Error::dependency("reading a file in its own process", failure)
 }
@@ -222,7 +229,7 @@ async fn extract(
         .extract(path, &file.content.content_type)
         .await;
     let (reading, facts) = match extracted {
-        Ok(extraction) => match (extraction.fact_sheet(), extraction.outcome) {
+        Ok(extraction) => match with_facts(extraction).await? {
             (facts, Outcome::Text(text)) => {
                 let text_bytes = text.len() as u64;
                 let id = BlobId::new(state.store.ids.random());

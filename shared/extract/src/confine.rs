@@ -62,6 +62,11 @@ mod linux {
         libc::SYS_kcmp,
         libc::SYS_kill,
         libc::SYS_tkill,
+        libc::SYS_rt_sigqueueinfo,
+        libc::SYS_rt_tgsigqueueinfo,
+        libc::SYS_pidfd_send_signal,
+        libc::SYS_process_madvise,
+        libc::SYS_shmat,
         libc::SYS_bpf,
         libc::SYS_perf_event_open,
         libc::SYS_userfaultfd,
@@ -119,46 +124,93 @@ mod linux {
         libc::SYS_renameat,
     ];
 
-    /// The bit of the calls that `x86_64` keeps for programs with short pointers: the same calls again.
+    /// The bit of the calls that `x86_64` keeps for programs with short pointers: the same calls again, but for those that
+    /// have a number of their own there.
     #[cfg(target_arch = "x86_64")]
     const SHORT_POINTERS: c_long = 0x4000_0000;
 
+    /// Those with a number of their own, all of them ways that are denied: `rt_sigqueueinfo`, `rt_tgsigqueueinfo`, `ptrace`,
+    /// `process_vm_readv`, `process_vm_writev`; and `execve`, `execveat`. Source: `syscall_64.tbl` of Linux.
+    #[cfg(target_arch = "x86_64")]
+    const SHORT_OUTSIDE: &[c_long] = &[524, 536, 521, 539, 540];
+    #[cfg(target_arch = "x86_64")]
+    const SHORT_FILES: &[c_long] = &[520, 545];
+
     pub(super) fn confine(to: Confinement) -> Result<(), Error> {
-        apply_filter(&filter(OUTSIDE, libc::EPERM, false)?)?;
-        match to {
-            Confinement::Program => Ok(()),
-            Confinement::Reader => {
-                apply_filter(&filter(FILES, libc::EACCES, true)?)?;
-                // The C library asks for threads by this call first, whose flags no filter can see,
-                // and then by the older one.
-                apply_filter(&filter(&[libc::SYS_clone3], libc::ENOSYS, false)?)
-            }
+        let mut outside = denied(OUTSIDE);
+        #[cfg(target_arch = "x86_64")]
+        outside.extend(denied(SHORT_OUTSIDE));
+        // A process may signal and limit itself.
+        let this = u64::from(std::process::id());
+        outside.extend(conditional(
+            libc::SYS_tgkill,
+            &[SeccompRule::new(vec![is_not(this)?])?],
+        ));
+        outside.extend(conditional(
+            libc::SYS_prlimit64,
+            &[SeccompRule::new(vec![is_not(this)?, is_not(0)?])?],
+        ));
+        apply(outside, libc::EPERM)?;
+        if to == Confinement::Program {
+            return Ok(());
         }
+        let mut files = denied(FILES);
+        #[cfg(target_arch = "x86_64")]
+        files.extend(denied(SHORT_FILES));
+        files.extend(conditional(
+            libc::SYS_clone,
+            &[SeccompRule::new(vec![is_no_thread()?])?],
+        ));
+        apply(files, libc::EACCES)?;
+        // The C library asks for threads by this call first, whose flags no filter can see, and then by the older one.
+        apply(denied(&[libc::SYS_clone3]), libc::ENOSYS)
     }
 
-    /// A filter that answers the calls with an error number; with `threads_only`, also the start of
-    /// whatever is not a thread of this process.
-    fn filter(calls: &[c_long], error: i32, threads_only: bool) -> Result<BpfProgram, Error> {
-        let mut rules: BTreeMap<c_long, Vec<SeccompRule>> =
-            calls.iter().map(|&call| (call, Vec::new())).collect();
+    type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
+
+    /// Calls that are denied whatever they are given.
+    fn denied(calls: &[c_long]) -> Rules {
+        calls
+            .iter()
+            .flat_map(|&call| conditional(call, &[]))
+            .collect()
+    }
+
+    /// A call that is denied where one of the rules holds; without a rule, always.
+    fn conditional(call: c_long, rules: &[SeccompRule]) -> Rules {
+        let mut calls = Rules::from([(call, rules.to_vec())]);
         #[cfg(target_arch = "x86_64")]
-        rules.extend(calls.iter().map(|call| (call | SHORT_POINTERS, Vec::new())));
-        if threads_only {
-            let thread = u64::try_from(libc::CLONE_THREAD).unwrap_or_default();
-            let flags = SeccompCondition::new(
-                0,
-                SeccompCmpArgLen::Qword,
-                SeccompCmpOp::MaskedEq(thread),
-                0,
-            )?;
-            rules.insert(libc::SYS_clone, vec![SeccompRule::new(vec![flags])?]);
-        }
+        calls.insert(call | SHORT_POINTERS, rules.to_vec());
+        calls
+    }
+
+    /// Its first argument is another process than this.
+    fn is_not(process: u64) -> Result<SeccompCondition, Error> {
+        let condition =
+            SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, process)?;
+        Ok(condition)
+    }
+
+    /// What is started is no thread of this process.
+    fn is_no_thread() -> Result<SeccompCondition, Error> {
+        let thread = u64::try_from(libc::CLONE_THREAD).unwrap_or_default();
+        let condition = SeccompCondition::new(
+            0,
+            SeccompCmpArgLen::Qword,
+            SeccompCmpOp::MaskedEq(thread),
+            0,
+        )?;
+        Ok(condition)
+    }
+
+    /// Answers the calls with an error number from now on.
+    fn apply(calls: Rules, error: i32) -> Result<(), Error> {
         let filter = SeccompFilter::new(
-            rules,
+            calls,
             SeccompAction::Allow,
             SeccompAction::Errno(error.unsigned_abs()),
             TargetArch::try_from(std::env::consts::ARCH)?,
         )?;
-        Ok(BpfProgram::try_from(filter)?)
+        apply_filter(&BpfProgram::try_from(filter)?)
     }
 }

@@ -31,6 +31,9 @@ pub(crate) struct File<'a> {
 impl File<'_> {
     /// Reads as many scans as the limits allow. One that cannot be read stays unread and hides
     /// nothing else.
+    ///
+    /// # Errors
+    /// The recognizer could not be used, which is no fault of the file: what it reads later is to count.
     pub(crate) async fn recognize(
         &self,
         extraction: Extraction,
@@ -62,7 +65,7 @@ impl File<'_> {
         // It may have more to give than anyone wants.
         let _ = child.kill().await;
         draining.abort();
-        extraction.with_recognized(texts, self.limits)
+        extraction.with_recognized(texts?, self.limits)
     }
 
     /// Reads the pictures as they come, until the time is up.
@@ -71,7 +74,7 @@ impl File<'_> {
         scans: Vec<Scan>,
         output: impl tokio::io::AsyncRead + Unpin,
         recognizer: &dyn Recognizer,
-    ) -> Vec<Recognized> {
+    ) -> Result<Vec<Recognized>, Failure> {
         let deadline = Instant::now() + self.limits.recognition_wall;
         let mut output = BufReader::new(output);
         let mut texts: Vec<Recognized> = scans
@@ -85,23 +88,24 @@ impl File<'_> {
             let picture = timeout_at(deadline, self.next_picture(&mut output)).await;
             let (place, picture) = match picture {
                 Ok(Ok(Some(picture))) => picture,
-                Ok(Ok(None)) => return texts,
+                Ok(Ok(None)) => return Ok(texts),
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "the pictures of a file could not be taken out");
-                    return texts;
+                    return Ok(texts);
                 }
                 Err(_) => {
                     tracing::warn!("the pictures of a file take too long to recognize");
-                    return texts;
+                    return Ok(texts);
                 }
             };
             let Ok(pages) = timeout_at(deadline, recognizer.recognize(&picture)).await else {
                 tracing::warn!("the pictures of a file take too long to recognize");
-                return texts;
+                return Ok(texts);
             };
             match (pages, texts.get_mut(place)) {
                 (Ok(pages), Some(one)) => one.pages.extend(pages),
-                (Ok(_), None) => return texts,
+                (Ok(_), None) => return Ok(texts),
+                (Err(failure), _) if failure.retry() => return Err(failure),
                 (Err(failure), _) => tracing::warn!(%failure, "a picture could not be recognized"),
             }
         }

@@ -41,7 +41,7 @@ pub struct Tesseract {
     program: PathBuf,
     wanted: Vec<String>,
     limits: Limits,
-    /// The languages as Tesseract takes them, `eng+deu`, or none when it cannot be started.
+    /// The languages as Tesseract takes them, `eng+deu`, or none when it has none of those wanted.
     languages: OnceCell<Option<String>>,
 }
 
@@ -67,18 +67,19 @@ impl Tesseract {
             .find(|program| program.is_absolute() && program.is_file())
     }
 
+    /// Where it cannot be started, it is tried again for the next file.
     async fn languages(&self) -> Option<&str> {
         let find = || async {
-            let listed = self.run(vec!["--list-langs".to_owned()], b"").await;
-            match listed {
-                Ok(listed) => choose(&String::from_utf8_lossy(&listed), &self.wanted),
-                Err(failure) => {
-                    tracing::error!(%failure, "Tesseract cannot be used");
-                    None
-                }
-            }
+            let listed = self.run(vec!["--list-langs".to_owned()], b"").await?;
+            Ok(choose(&String::from_utf8_lossy(&listed), &self.wanted))
         };
-        self.languages.get_or_init(find).await.as_deref()
+        match self.languages.get_or_try_init(find).await {
+            Ok(languages) => languages.as_deref(),
+            Err::<_, Failure>(failure) => {
+                tracing::error!(%failure, "Tesseract cannot be used");
+                None
+            }
+        }
     }
 
     /// Runs Tesseract once with the picture as its standard input.
