@@ -128,7 +128,9 @@ fn input_of(
         .zip(entries)
         .map(|(member, entry)| {
             let file = files.get(&member.file);
-            let summary = file.and_then(|file| file.summary.as_ref());
+            // One that was written from what a person has corrected since would gainsay the figures.
+            let as_read = file.filter(|file| file.corrections.is_empty());
+            let summary = as_read.and_then(|file| file.summary.as_ref());
             DossierDocument {
                 // A member that was not looked up is still told apart from the others.
                 name: file.map_or_else(|| member.file.to_string(), |file| file.name.to_string()),

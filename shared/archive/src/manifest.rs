@@ -116,6 +116,9 @@ pub struct File {
     /// What people said of the document; the rest is read from it.
     #[serde(default, skip_serializing_if = "Corrections::is_empty")]
     pub corrections: Corrections,
+    /// The date that a person gave, in archives of before there were other corrections.
+    #[serde(default, skip_serializing)]
+    pub given_date: Option<Date>,
     /// When the file was made.
     pub created_at: Timestamp,
     /// When it was last changed.

@@ -26,6 +26,16 @@ pub struct CorrectionChange {
 }
 
 impl CorrectionChange {
+    /// Checks what is said, as [`Corrections::check`] does.
+    ///
+    /// # Errors
+    /// `Invalid`, pointing to the field.
+    pub fn check(&self) -> Result<()> {
+        let mut said = Corrections::default();
+        self.clone().apply(&mut said);
+        said.check()
+    }
+
     pub(crate) fn apply(self, corrections: &mut Corrections) {
         self.document_date.apply(&mut corrections.document_date);
         self.amount.apply(&mut corrections.amount);
@@ -92,25 +102,36 @@ impl Store {
             .await
     }
 
-    /// Removes what was said of a file that is being erased.
+    /// Removes what was said of versions of a file that are being removed: it tells what stood in them.
     pub(crate) async fn forget_corrections(
         &self,
         workspace: &WorkspaceId,
         file: FileId,
+        versions: &[u32],
     ) -> Result<()> {
+        let mut before = None;
         loop {
-            let page = self.corrections(workspace, file, None, AT_ONCE).await?;
-            if page.rows.is_empty() {
+            let page = self.corrections(workspace, file, before, AT_ONCE).await?;
+            let gone = page
+                .rows
+                .iter()
+                .filter(|correction| versions.contains(&correction.version));
+            let writes: Vec<Write> = gone
+                .map(|correction| Write::Delete {
+                    condition: None,
+                    key: Key::correction(workspace, file, correction.revision),
+                })
+                .collect();
+            if !writes.is_empty() {
+                self.table
+                    .transact(writes)
+                    .await
+                    .map_err(|rejected| rejected.into_error("the version is being removed"))?;
+            }
+            before = page.rows.last().map(|last| last.revision);
+            if page.next.is_none() {
                 return Ok(());
             }
-            let writes = page.rows.iter().map(|correction| Write::Delete {
-                condition: None,
-                key: Key::correction(workspace, file, correction.revision),
-            });
-            self.table
-                .transact(writes.collect())
-                .await
-                .map_err(|rejected| rejected.into_error("the file is being erased"))?;
         }
     }
 }

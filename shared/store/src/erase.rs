@@ -162,9 +162,12 @@ impl Store {
             self.leave_dossier(workspace, item.id, membership.dossier, None)
                 .await?;
         }
-        self.forget_corrections(workspace, item.id).await?;
         for page in item.removed_pages..pages {
-            for version in self.planned_page(workspace, item.receipt, page).await? {
+            let versions = self.planned_page(workspace, item.receipt, page).await?;
+            let numbers: Vec<u32> = versions.iter().map(|version| version.version).collect();
+            self.forget_corrections(workspace, item.id, &numbers)
+                .await?;
+            for version in versions {
                 self.remove_version(workspace, item.id, &version).await?;
             }
             if page + 1 < pages {

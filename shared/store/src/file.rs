@@ -15,6 +15,7 @@ use domain::summary::Summary;
 use domain::tag::{Tag, Tags};
 use domain::{BlobId, DossierId, Error, FileId, FolderId, Kind, ReceiptId, Result, WorkspaceId};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
@@ -44,6 +45,9 @@ struct FileItem {
     facts: Facts,
     #[serde(default, skip_serializing_if = "Corrections::is_empty")]
     corrections: Corrections,
+    /// The date that a person gave, in rows of before there were other corrections.
+    #[serde(default, skip_serializing)]
+    given_date: Option<Date>,
     summary: Option<Summary>,
     summary_reason: Option<SummaryReason>,
     failure: Option<Failure>,
@@ -215,7 +219,7 @@ impl From<FileItem> for File {
             state: item.file_state,
             purge_at: item.purge_at,
             facts: item.facts,
-            corrections: item.corrections,
+            corrections: item.corrections.or_date(item.given_date),
             summary: item.summary,
             summary_reason: item.summary_reason,
             failure: item.failure,
@@ -253,6 +257,7 @@ fn file_row(workspace: &WorkspaceId, file: &File) -> Result<Row> {
         purge_at: file.purge_at,
         facts: file.facts.clone(),
         corrections: file.corrections.clone(),
+        given_date: None,
         summary: file.summary.clone(),
         summary_reason: file.summary_reason,
         failure: file.failure.clone(),

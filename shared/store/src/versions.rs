@@ -241,6 +241,10 @@ impl Store {
         for item in &items {
             self.remove_left(workspace, item).await?;
         }
+        let numbers: Vec<u32> = items.iter().map(|item| item.number).collect();
+        // Before the versions: what is left of one that is gone would be looked for by nobody.
+        self.forget_corrections(workspace, file.id, &numbers)
+            .await?;
         let now = self.clock.now();
         let blobs = self.blobs_of(workspace, &items).await?;
         let mut writes = vec![check_file(workspace, file)];

@@ -293,3 +293,49 @@ async fn archive_that_is_deleted_before_it_is_imported_ends_the_job() {
         .await
         .expect(410);
 }
+
+#[tokio::test]
+async fn what_nobody_can_say_of_a_document_is_refused_and_what_was_said_comes_back() {
+    let sheaf = start().await;
+    let client = sheaf.admin();
+    let said = client.put("name=a.txt&folder=/f", "hello").await;
+    client.put("name=b.txt&folder=/f", "world").await;
+    sheaf.rest().await;
+    let facts = format!("/v1/files/{}/facts", said["id"].as_str().unwrap());
+    let quantities = json!({"quantities": [{"amount": "5", "unit": "L"}]});
+    client.patch(&facts, &quantities).await.expect(200);
+    let made = export(&sheaf, &client, &json!({"folder": "/f"})).await;
+    let exported = archive(&client, &made).await;
+    let manifest = crate::entry(&exported, ".sheaf/manifest.jsonl");
+    let manifest = String::from_utf8(manifest).unwrap();
+    let unit = format!("\"{}\"", "L".repeat(10_000));
+    let hostile = manifest.replacen("\"L\"", &unit, 1);
+    assert_ne!(manifest, hostile);
+    let of = |manifest: &str| {
+        let entries: [(&str, &[u8]); 3] = [
+            ("a.txt", b"hello"),
+            ("b.txt", b"world"),
+            (".sheaf/manifest.jsonl", manifest.as_bytes()),
+        ];
+        zipped(&entries, CompressionMethod::Stored)
+    };
+
+    let whole = import(&sheaf, &client, exported, &json!({"folder": "/g"})).await;
+    client
+        .delete(&format!(
+            "/v1/files/{}?permanent=true",
+            files(&client, "/archives").await[0]["id"].as_str().unwrap()
+        ))
+        .await
+        .expect(200);
+    let job = import(&sheaf, &client, of(&hostile), &json!({"folder": "/h"})).await;
+
+    assert_eq!(codes(&whole), [""; 0]);
+    let back = files(&client, "/g").await;
+    let back = back.iter().find(|file| file["name"] == "a.txt").unwrap();
+    let facts = format!("/v1/files/{}/facts", back["id"].as_str().unwrap());
+    let facts = client.get(&facts).await.expect(200).json();
+    assert_eq!(facts["quantities"], quantities["quantities"]);
+    assert_eq!(codes(&job), ["bad_facts"]);
+    assert_eq!(files(&client, "/h").await.len(), 1);
+}

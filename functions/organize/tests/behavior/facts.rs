@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::{Value, json};
 use testkit::{Client, Sheaf};
 
-use crate::retry::failed;
+use crate::retry::{failed, retried};
 use crate::{documents, route};
 
 const BILL: &str = "Acme, Inc.\nInvoice No. A-77\nInvoice date: 2024-01-15\nTotal due: $12.50\n";
@@ -132,11 +132,7 @@ async fn corrections_stay_when_the_file_is_read_again_and_go_with_a_new_version(
         .await
         .expect(200);
 
-    client
-        .post(&format!("{}/retry", route(&file)), &Value::Null)
-        .await
-        .expect(202);
-    sheaf.rest().await;
+    retried(&sheaf, &file).await;
     let again = client.get(&facts).await.expect(200).json();
     let query = format!(
         "name={}&on_conflict=version",
@@ -245,4 +241,38 @@ async fn corrections_go_with_their_file() {
         .await
         .unwrap();
     assert_eq!(left.rows, []);
+}
+
+#[tokio::test]
+async fn what_was_said_of_a_version_goes_with_it_and_the_rest_stays() {
+    let sheaf = Sheaf::start().await;
+    let client = sheaf.admin();
+    let facts = bill(&sheaf, &client).await;
+    let say = async |language: &str| {
+        client
+            .patch(&facts, &json!({"language": language}))
+            .await
+            .expect(200);
+    };
+    say("pl").await;
+    client
+        .put("name=bill.txt&on_conflict=version", "Total due: $99.00")
+        .await;
+    sheaf.rest().await;
+    say("de").await;
+
+    let file = facts.trim_end_matches("/facts");
+    client
+        .delete(&format!("{file}/versions/1"))
+        .await
+        .expect(200);
+
+    let history = client
+        .get(&format!("{facts}/history"))
+        .await
+        .expect(200)
+        .json();
+    let items = history["items"].as_array().unwrap().iter();
+    let versions: Vec<&Value> = items.map(|item| &item["version"]).collect();
+    assert_eq!(versions, [&json!(2)]);
 }

@@ -59,18 +59,22 @@ pub(crate) async fn failed() -> (Sheaf, Arc<Moody>, Value) {
     (sheaf, model, file)
 }
 
+/// Has a file that failed read again, and waits for it.
+pub(crate) async fn retried(sheaf: &Sheaf, file: &Value) -> Value {
+    let client = sheaf.admin();
+    let route = format!("{}/retry", route(file));
+    let retried = client.post(&route, &Value::Null).await.expect(202).json();
+    sheaf.rest().await;
+    retried
+}
+
 #[tokio::test]
 async fn failed_file_is_read_again_and_leaves_the_list_of_failures() {
     let (sheaf, model, file) = failed().await;
     let client = sheaf.admin();
     model.refuses.store(false, Ordering::SeqCst);
 
-    let retried = client
-        .post(&format!("{}/retry", route(&file)), &Value::Null)
-        .await
-        .expect(202)
-        .json();
-    sheaf.rest().await;
+    let retried = retried(&sheaf, &file).await;
 
     assert_eq!(
         (&retried["status"], &retried["failure"]),
@@ -90,11 +94,7 @@ async fn what_was_read_twice_is_still_forgotten_with_its_file() {
     let (sheaf, model, file) = failed().await;
     let client = sheaf.admin();
     model.refuses.store(false, Ordering::SeqCst);
-    client
-        .post(&format!("{}/retry", route(&file)), &Value::Null)
-        .await
-        .expect(202);
-    sheaf.rest().await;
+    retried(&sheaf, &file).await;
 
     client
         .delete(&format!("{}?permanent=true", route(&file)))
@@ -120,11 +120,7 @@ async fn date_that_a_person_gave_stays_when_the_file_is_read_again() {
         .await
         .expect(200);
 
-    client
-        .post(&format!("{}/retry", route(&file)), &Value::Null)
-        .await
-        .expect(202);
-    sheaf.rest().await;
+    retried(&sheaf, &file).await;
 
     let file = client.file(file["id"].as_str().unwrap()).await;
     assert_eq!(file["status"], "completed");

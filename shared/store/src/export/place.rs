@@ -214,6 +214,7 @@ impl Source {
             tags: file.tags.clone(),
             document_date: file.document_date(),
             corrections: file.corrections.clone(),
+            given_date: None,
             created_at: file.created_at,
             updated_at: file.updated_at,
             expires_at: file.expires_at,

@@ -1,10 +1,11 @@
 //! Making one entry of an archive a file or folder.
 
 use archive::directory::{Method, Nature, Row};
-use archive::manifest::Line;
+use archive::manifest::{self, Line};
 use archive::unpack::{SLICE_BYTES, Unpacking};
 use archive::{Refused, entry_path};
 use bytes::Bytes;
+use domain::correction::Corrections;
 use domain::file::{Origin, Writer};
 use domain::name::{FileName, FolderPath};
 use domain::tag::Tags;
@@ -130,7 +131,7 @@ impl Importing<'_> {
             Some(Line::File(file)) => {
                 wanted.intent.document_type.clone_from(&file.document_type);
                 wanted.intent.tags = file.tags.clone();
-                wanted.restored.corrections = file.corrections.clone();
+                wanted.restored.corrections = corrections(file)?;
                 wanted.restored.favorite = file.favorite;
                 wanted.restored.archived = file.archived;
                 wanted.restored.expires_at = file.expires_at;
@@ -278,5 +279,17 @@ fn bad_path(detail: &str) -> Refused {
     Refused {
         code: "bad_path",
         detail: detail.to_owned(),
+    }
+}
+
+/// What people said of a file of an archive, which anyone can have written.
+fn corrections(file: &manifest::File) -> Result<Corrections, Refused> {
+    let corrections = file.corrections.clone().or_date(file.given_date);
+    match corrections.check() {
+        Ok(()) => Ok(corrections),
+        Err(error) => Err(Refused {
+            code: "bad_facts",
+            detail: format!("the manifest says of it what nobody can say of a document: {error}"),
+        }),
     }
 }
