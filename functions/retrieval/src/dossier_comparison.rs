@@ -1,14 +1,11 @@
 //! `GET /v1/dossiers/{id}/comparison`: two dossiers side by side.
 
 use api::auth::Caller;
-use api::dossier::all_documents;
+use api::dossier::{all_documents, entries};
 use api::problem::Result;
 use api::request::Query;
 use axum::extract::Path;
 use domain::comparison::Comparison;
-use domain::dossier::Member;
-use domain::figures::Entry;
-use domain::file::File;
 use domain::principal::Role;
 use domain::{DossierId, Error};
 use serde::Serialize;
@@ -16,7 +13,6 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::State;
-use crate::dossier_export::MOST_DOCUMENTS;
 
 /// Two dossiers side by side: the figures of the second against those of the first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -66,7 +62,7 @@ pub async fn show(
     let mut sides = Vec::new();
     for id in [first, second] {
         let kept = store.dossier(workspace, id).await?;
-        let documents = all_documents(store, workspace, &kept.dossier, MOST_DOCUMENTS).await?;
+        let documents = all_documents(store, workspace, &kept.dossier).await?;
         sides.push(entries(&documents));
     }
     let comparison = Comparison::of(&sides[0], &sides[1])?;
@@ -75,10 +71,4 @@ pub async fn show(
         second: second.uuid(),
         comparison,
     }))
-}
-
-/// What documents bring to figures.
-pub(crate) fn entries(documents: &[(Member, File)]) -> Vec<Entry> {
-    let members = documents.iter().map(|(member, _)| member);
-    members.map(Entry::from).collect()
 }

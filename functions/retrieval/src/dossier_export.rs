@@ -1,10 +1,10 @@
 //! `GET /v1/dossiers/{id}/export`: a dossier as a file, with the figures of exactly the documents in it.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
+mod csv;
+mod markdown;
 
 use api::auth::Caller;
-use api::dossier::all_documents;
+use api::dossier::{all_documents, entries};
 use api::problem::Result;
 use api::request::Query;
 use api::view::dossier::{DocumentView, DossierView};
@@ -12,19 +12,14 @@ use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use domain::dossier::{Dossier, Member};
-use domain::figures::{Figures, Series};
+use domain::figures::Figures;
 use domain::file::File;
 use domain::principal::Role;
-use domain::tag::Tag;
 use domain::{DossierId, Error};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::State;
-use crate::dossier_comparison::entries;
-
-/// Most documents of an export: their rows are read in one request, and its answer is not to pass what a function can give.
-pub const MOST_DOCUMENTS: u64 = 5_000;
 
 /// What a dossier is exported as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,12 +104,12 @@ pub async fn export(
     let id: DossierId = id.parse()?;
     let (store, workspace) = (&state.store, &principal.workspace);
     let dossier = store.dossier(workspace, id).await?.dossier;
-    let documents = all_documents(store, workspace, &dossier, MOST_DOCUMENTS).await?;
+    let documents = all_documents(store, workspace, &dossier).await?;
     let figures = Figures::compute(&entries(&documents))?;
     let name = file_name(&dossier, format);
     let body = match format {
-        Format::Csv => csv(&documents),
-        Format::Markdown => markdown(&dossier, &figures, &documents),
+        Format::Csv => csv::table(&documents),
+        Format::Markdown => markdown::text(&dossier, &figures, &documents),
         Format::Json => {
             let period = period(&documents);
             let view = ExportView {
@@ -168,184 +163,4 @@ fn file_name(dossier: &Dossier, format: Format) -> String {
     let name = name.trim_matches(['-', '.']);
     let name = if name.is_empty() { "dossier" } else { name };
     format!("{name}.{}", format.extension())
-}
-
-/// A row for each document, a column for each unit.
-fn csv(documents: &[(Member, File)]) -> String {
-    let units: BTreeSet<&str> = documents
-        .iter()
-        .flat_map(|(member, _)| &member.quantities)
-        .map(|quantity| quantity.unit.as_str())
-        .collect();
-    let mut out = String::from("document_date,name,file_id,amount,currency");
-    for unit in &units {
-        out.push(',');
-        out.push_str(&cell(unit));
-    }
-    out.push_str("\r\n");
-    for (member, file) in documents {
-        let amount = member.amount.as_ref();
-        let cells = [
-            member.document_date.to_string(),
-            cell(file.name.as_str()),
-            member.file.to_string(),
-            amount
-                .map(|money| money.amount.to_string())
-                .unwrap_or_default(),
-            amount
-                .map(|money| money.currency.to_string())
-                .unwrap_or_default(),
-        ];
-        out.push_str(&cells.join(","));
-        for unit in &units {
-            let mut quantities = member.quantities.iter();
-            let quantity = quantities.find(|quantity| quantity.unit == *unit);
-            out.push(',');
-            if let Some(quantity) = quantity {
-                let _ = write!(out, "{}", quantity.amount);
-            }
-        }
-        out.push_str("\r\n");
-    }
-    out
-}
-
-/// A text as a cell that no spreadsheet takes for a formula. Source: RFC 4180; OWASP, CSV injection.
-fn cell(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        "'"
-    } else {
-        ""
-    };
-    if text.contains([',', '"', '\n', '\r']) {
-        return format!("\"{guard}{}\"", text.replace('"', "\"\""));
-    }
-    format!("{guard}{text}")
-}
-
-/// Figures, prose and documents to read.
-fn markdown(dossier: &Dossier, figures: &Figures, documents: &[(Member, File)]) -> String {
-    let tags: Vec<&str> = dossier.signature.tags().iter().map(Tag::as_str).collect();
-    let mut out = format!(
-        "# {}: {}\n\n{} documents",
-        escape(dossier.signature.document_type().as_str()),
-        escape(&tags.join(", ")),
-        figures.count,
-    );
-    if let Some((first, last)) = period(documents) {
-        let _ = write!(out, ", {first} to {last}");
-    }
-    out.push_str(".\n");
-    let series: Vec<(String, &Series)> = figures
-        .currencies
-        .iter()
-        .map(|(currency, series)| (currency.to_string(), series))
-        .chain(
-            figures
-                .quantities
-                .iter()
-                .map(|(unit, series)| (unit.clone(), series)),
-        )
-        .collect();
-    if !series.is_empty() {
-        out.push_str("\n## Figures\n\n| | Count | Total | Mean | Median | Minimum | Maximum | Change |\n|---|--:|--:|--:|--:|--:|--:|--:|\n");
-    }
-    for (unit, series) in &series {
-        let change = series
-            .change_percent
-            .map(|percent| format!("{percent} %"))
-            .unwrap_or_default();
-        let _ = writeln!(
-            out,
-            "| {} | {} | {} | {} | {} | {} | {} | {change} |",
-            escape(unit),
-            series.count,
-            series.total,
-            series.mean,
-            series.median,
-            series.minimum,
-            series.maximum,
-        );
-    }
-    for (unit, series) in &series {
-        let _ = write!(
-            out,
-            "\n## {} by month\n\n| Month | Count | Total |\n|---|--:|--:|\n",
-            escape(unit)
-        );
-        for period in &series.by_month {
-            let _ = writeln!(
-                out,
-                "| {} | {} | {} |",
-                period.month, period.count, period.total
-            );
-        }
-    }
-    if let Some(summary) = &dossier.summary {
-        let stale = if dossier.is_stale() {
-            " (documents have changed since)"
-        } else {
-            ""
-        };
-        let _ = write!(
-            out,
-            "\n## Summary\n\n{}\n\nBy {}, {}{stale}.\n",
-            escape(&summary.text),
-            escape(&summary.model),
-            summary.made_at,
-        );
-    }
-    out.push_str("\n## Documents\n\n| Date | Name | Amount | Quantities |\n|---|---|--:|---|\n");
-    for (member, file) in documents {
-        let amount = member.amount.as_ref();
-        let amount = amount.map(|money| format!("{} {}", money.amount, money.currency));
-        let quantities: Vec<String> = member
-            .quantities
-            .iter()
-            .map(|quantity| format!("{} {}", quantity.amount, quantity.unit))
-            .collect();
-        let _ = writeln!(
-            out,
-            "| {} | {} | {} | {} |",
-            member.document_date,
-            escape(file.name.as_str()),
-            amount.unwrap_or_default(),
-            escape(&quantities.join(", ")),
-        );
-    }
-    out
-}
-
-/// A text that Markdown shows as it is, also in a cell.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\r' => out.push(' '),
-            '\\' | '|' | '*' | '_' | '`' | '<' | '>' | '[' | ']' | '#' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cells_are_quoted_and_never_formulas() {
-        assert_eq!(cell("May.pdf"), "May.pdf");
-        assert_eq!(cell("a,\"b\".pdf"), "\"a,\"\"b\"\".pdf\"");
-        assert_eq!(cell("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
-        assert_eq!(cell("@x,y"), "\"'@x,y\"");
-    }
-
-    #[test]
-    fn markup_of_names_is_shown_as_it_is() {
-        assert_eq!(escape("a|b*<img>\n"), "a\\|b\\*\\<img\\> ");
-    }
 }

@@ -1,6 +1,7 @@
 //! A dossier in full: with its period and its first documents.
 
 use domain::dossier::{Dossier, Member};
+use domain::figures::Entry;
 use domain::file::File;
 use domain::{Error, FileId, Result, WorkspaceId};
 use store::Store;
@@ -9,6 +10,10 @@ use crate::view::dossier::{DocumentView, DossierView};
 
 /// How many documents are shown with a dossier.
 const FIRST: i32 = 50;
+
+/// Most documents that are given in one answer: their rows are read in one request, and it is not to pass what a function can
+/// give.
+pub const MOST_DOCUMENTS: usize = 5_000;
 
 /// How many documents are read at once: as many as DynamoDB gives in one call.
 const AT_ONCE: i32 = 100;
@@ -41,12 +46,11 @@ pub async fn documents(
 /// Returns all documents of a dossier in date order, without those whose file is gone.
 ///
 /// # Errors
-/// `Conflict` when there are more than `most`.
+/// `Conflict` when there are more than [`MOST_DOCUMENTS`].
 pub async fn all_documents(
     store: &Store,
     workspace: &WorkspaceId,
     dossier: &Dossier,
-    most: u64,
 ) -> Result<Vec<(Member, File)>> {
     let mut documents: Vec<(Member, File)> = Vec::new();
     let mut after: Option<Member> = None;
@@ -56,11 +60,11 @@ pub async fn all_documents(
             .await?;
         after = page.rows.last().cloned();
         documents.extend(living(store, workspace, page.rows).await?);
-        if documents.len() as u64 > most {
+        if documents.len() > MOST_DOCUMENTS {
             return Err(Error::Conflict {
                 code: "too_many_documents",
                 detail: format!(
-                    "the dossier has more than {most} documents, which is the most for one answer: list its documents page by page"
+                    "the dossier has more than {MOST_DOCUMENTS} documents, which is the most for one answer: list its documents page by page"
                 ),
             });
         }
@@ -68,6 +72,12 @@ pub async fn all_documents(
             return Ok(documents);
         }
     }
+}
+
+/// What documents bring to figures.
+pub fn entries(documents: &[(Member, File)]) -> Vec<Entry> {
+    let members = documents.iter().map(|(member, _)| member);
+    members.map(Entry::from).collect()
 }
 
 /// Returns members with their files. Those whose file is gone are left out: nothing of a file is shown from the instant it
