@@ -155,7 +155,6 @@ fn source<T>(fact: &Fact<T>) -> String {
         "table_sum" => format!("the sum of column “{label}”"),
         "table_column" => format!("the first of column “{label}”"),
         "statistics" => "its words".to_owned(),
-        "quoted" => "a quotation of a model".to_owned(),
         other => other.to_owned(),
     }
 }

@@ -13,6 +13,7 @@ use store::content::{ContentItem, Reading};
 use store::membership::place_work;
 use store::work::WorkItem;
 use tempfile::TempDir;
+use tracing::info;
 
 use crate::State;
 
@@ -228,6 +229,12 @@ async fn extract(
         .extractor
         .extract(path, &file.content.content_type)
         .await;
+    if let Ok(extraction) = &extracted
+        && extraction.unread_pictures() > 0
+    {
+        let pictures = extraction.unread_pictures();
+        info!(file.id = %file.id, pictures, "pictures of a file were not read");
+    }
     let (reading, facts) = match extracted {
         Ok(extraction) => match with_facts(extraction).await? {
             (facts, Outcome::Text(text)) => {

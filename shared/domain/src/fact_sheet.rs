@@ -62,8 +62,6 @@ pub enum Rule {
     TableColumn,
     /// By how often letters follow each other in the text.
     Statistics,
-    /// A model quoted it, and the quotation stands where the model said.
-    Quoted,
 }
 
 impl Rule {
@@ -78,7 +76,6 @@ impl Rule {
             Self::TableSum => "table_sum",
             Self::TableColumn => "table_column",
             Self::Statistics => "statistics",
-            Self::Quoted => "quoted",
         }
     }
 }

@@ -14,7 +14,6 @@ use crate::failure::{Code, Failure};
 use crate::limits::Limits;
 use crate::process;
 use crate::recognition;
-use crate::recognizer::Recognizer;
 use crate::tesseract::Tesseract;
 
 /// How much longer than its text an answer may be: JSON escapes a line end as two bytes.
@@ -33,7 +32,7 @@ const SIGXCPU: i32 = 24;
 pub struct Extractor {
     program: PathBuf,
     limits: Limits,
-    recognizer: Option<Arc<dyn Recognizer>>,
+    tesseract: Option<Arc<Tesseract>>,
 }
 
 impl Extractor {
@@ -43,14 +42,14 @@ impl Extractor {
         Self {
             program,
             limits,
-            recognizer: None,
+            tesseract: None,
         }
     }
 
-    /// Has pictures and scanned pages read by `recognizer`. Without one they stay unread.
+    /// Has pictures and scanned pages read by Tesseract. Without it they stay unread.
     #[must_use]
-    pub fn with_recognizer(mut self, recognizer: Arc<dyn Recognizer>) -> Self {
-        self.recognizer = Some(recognizer);
+    pub fn with_tesseract(mut self, tesseract: Tesseract) -> Self {
+        self.tesseract = Some(Arc::new(tesseract));
         self
     }
 
@@ -61,7 +60,7 @@ impl Extractor {
         match Tesseract::in_path(path) {
             Some(program) => {
                 let tesseract = Tesseract::new(self.program.clone(), program, wanted, self.limits);
-                self.with_recognizer(Arc::new(tesseract))
+                self.with_tesseract(tesseract)
             }
             None => self,
         }
@@ -100,9 +99,9 @@ impl Extractor {
         let path = std::path::absolute(path).map_err(unavailable)?;
         let media_type = media::essence(media_type);
         let mut extraction = self.read(&path, &media_type).await?;
-        if let Some(recognizer) = &self.recognizer
+        if let Some(tesseract) = &self.tesseract
             && !extraction.scans.is_empty()
-            && recognizer.is_ready().await
+            && tesseract.is_ready().await
         {
             let file = recognition::File {
                 program: &self.program,
@@ -110,7 +109,7 @@ impl Extractor {
                 media_type: &media_type,
                 limits: &self.limits,
             };
-            extraction = file.recognize(extraction, recognizer.as_ref()).await?;
+            extraction = file.recognize(extraction, tesseract).await?;
         }
         Ok(extraction.settled())
     }

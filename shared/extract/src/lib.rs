@@ -17,8 +17,7 @@
 //! | HTML, Markdown | the text without markup | |
 //! | text and source code | as it is | |
 //!
-//! Pictures and scanned pages are read by a [`Recognizer`], such as [`Tesseract`], when the extractor
-//! has one.
+//! Pictures and scanned pages are read by [`Tesseract`], when the extractor has it.
 //!
 //! A program that extracts must call [`child::run_if_child`] as the first thing in `main`, before it
 //! starts a runtime or a client: the child is that same program, started again.
@@ -49,7 +48,6 @@ mod pptx;
 mod process;
 mod reader;
 mod recognition;
-mod recognizer;
 mod scan;
 mod sheet;
 mod source;
@@ -63,5 +61,4 @@ pub use facts::{Column, Table};
 pub use failure::{Code, Failure};
 pub use limits::Limits;
 pub use parts::{Part, PartKind};
-pub use recognizer::Recognizer;
 pub use tesseract::Tesseract;

@@ -1,5 +1,5 @@
-//! Has the scans of a file recognized: one child gives their pictures, one after the other, and the
-//! recognizer reads each.
+//! Has the scans of a file recognized: one child gives their pictures, one after the other, and
+//! Tesseract reads each.
 
 use std::io;
 use std::path::Path;
@@ -14,8 +14,8 @@ use crate::failure::Failure;
 use crate::limits::Limits;
 use crate::pictures::Header;
 use crate::process;
-use crate::recognizer::Recognizer;
 use crate::scan::{Recognized, Scan};
+use crate::tesseract::Tesseract;
 
 /// Longest line before a picture. A parser may have printed something in between.
 const HEADER_BYTES: u64 = 16 * 1024;
@@ -33,11 +33,11 @@ impl File<'_> {
     /// nothing else.
     ///
     /// # Errors
-    /// The recognizer could not be used, which is no fault of the file: what it reads later is to count.
+    /// Tesseract could not be used, which is no fault of the file: what it reads later is to count.
     pub(crate) async fn recognize(
         &self,
         extraction: Extraction,
-        recognizer: &dyn Recognizer,
+        tesseract: &Tesseract,
     ) -> Result<Extraction, Failure> {
         let most = self.limits.recognized_pictures;
         let scans: Vec<Scan> = extraction.scans.iter().take(most).cloned().collect();
@@ -61,7 +61,7 @@ impl File<'_> {
         let draining = tokio::spawn(async move {
             process::complaints(errors).await;
         });
-        let texts = self.read_all(scans, output, recognizer).await;
+        let texts = self.read_all(scans, output, tesseract).await;
         // It may have more to give than anyone wants.
         let _ = child.kill().await;
         draining.abort();
@@ -73,7 +73,7 @@ impl File<'_> {
         &self,
         scans: Vec<Scan>,
         output: impl tokio::io::AsyncRead + Unpin,
-        recognizer: &dyn Recognizer,
+        tesseract: &Tesseract,
     ) -> Result<Vec<Recognized>, Failure> {
         let deadline = Instant::now() + self.limits.recognition_wall;
         let mut output = BufReader::new(output);
@@ -98,7 +98,7 @@ impl File<'_> {
                     return Ok(texts);
                 }
             };
-            let Ok(pages) = timeout_at(deadline, recognizer.recognize(&picture)).await else {
+            let Ok(pages) = timeout_at(deadline, tesseract.recognize(&picture)).await else {
                 tracing::warn!("the pictures of a file take too long to recognize");
                 return Ok(texts);
             };

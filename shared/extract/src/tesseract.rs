@@ -8,7 +8,6 @@ mod page;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use async_trait::async_trait;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
@@ -17,7 +16,6 @@ use crate::extractor::{diagnose, out_of_time, unavailable};
 use crate::failure::Failure;
 use crate::limits::Limits;
 use crate::process;
-use crate::recognizer::Recognizer;
 
 /// The name of the program.
 const PROGRAM: &str = "tesseract";
@@ -107,15 +105,20 @@ impl Tesseract {
             None => Err(crashed()),
         }
     }
-}
 
-#[async_trait]
-impl Recognizer for Tesseract {
-    async fn is_ready(&self) -> bool {
+    /// Whether it can be used at all. When not, pictures are left as they are.
+    pub(crate) async fn is_ready(&self) -> bool {
         self.languages().await.is_some()
     }
 
-    async fn recognize(&self, picture: &[u8]) -> Result<Vec<String>, Failure> {
+    /// Returns the text of each page of a picture, blank where nothing is legible: a photo without
+    /// text gives no text, never what its leaves and bricks resemble. The picture is a file of the
+    /// formats that [`media::is_picture`] names or JPEG 2000, from an untrusted source; only TIFF has
+    /// several pages.
+    ///
+    /// # Errors
+    /// The picture cannot be read; it counts as one that no one has read.
+    pub(crate) async fn recognize(&self, picture: &[u8]) -> Result<Vec<String>, Failure> {
         let Some(languages) = self.languages().await else {
             return Ok(Vec::new());
         };

@@ -46,7 +46,7 @@ fn starts(extraction: &Extraction) -> Vec<(PartKind, bool)> {
 }
 
 #[tokio::test]
-async fn scans_stay_unread_without_a_recognizer() {
+async fn scans_stay_unread_without_tesseract() {
     let bare = extractor(Limits::default());
     let picture = read(&bare, &fixture("scan.png")).await;
     assert_eq!(picture.outcome, Outcome::Unsupported);
@@ -58,14 +58,14 @@ async fn scans_stay_unread_without_a_recognizer() {
 }
 
 #[tokio::test]
-async fn recognizer_that_is_not_there_leaves_scans_unread() {
+async fn tesseract_that_is_not_there_leaves_scans_unread() {
     let missing = Tesseract::new(
         env!("CARGO_BIN_EXE_extract-child").into(),
         "/no/such/tesseract".into(),
         Vec::new(),
         Limits::default(),
     );
-    let extractor = extractor(Limits::default()).with_recognizer(std::sync::Arc::new(missing));
+    let extractor = extractor(Limits::default()).with_tesseract(missing);
     let picture = read(&extractor, &fixture("scan.png")).await;
     assert_eq!(picture.outcome, Outcome::Unsupported);
 }

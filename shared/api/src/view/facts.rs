@@ -88,7 +88,7 @@ pub struct ReferenceView {
 pub struct FactView<T: ToSchema> {
     /// What was read.
     value: T,
-    /// Why this was chosen: labelled, first, largest, stated, `table_total`, `table_sum`, `table_column`, statistics or quoted.
+    /// Why this was chosen: labelled, first, largest, stated, `table_total`, `table_sum`, `table_column` or statistics.
     #[schema(example = "labelled")]
     rule: &'static str,
     /// The words of the document that say what it is.
